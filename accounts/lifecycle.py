@@ -1,0 +1,157 @@
+"""How an entity changes: one function per verb, each with its audit event in the same transaction.
+
+Every verb takes the person or operator who acts as `by`, raises Refused with a sentence for people where it cannot be
+done, and tells by its return value that it was done.
+"""
+
+from django.db import transaction
+from django.utils import timezone
+from django.utils.translation import gettext as _
+
+from accounts import audit, tree
+from accounts.models import AuditEvent, Entity, Membership, User, new_entity_id
+from accounts.permissions import Capability, Role
+from accounts.refusals import Refused
+
+CAPABILITY = {
+    "add": Capability.ENTITY_ADD,
+    "edit": Capability.ENTITY_EDIT,
+    "move": Capability.ENTITY_MOVE,
+    "suspend": Capability.ENTITY_SUSPEND,
+    "reactivate": Capability.ENTITY_SUSPEND,
+}
+"""Verb -> the capability it needs on the entity."""
+
+TRANSITIONS = {
+    "suspend": (Entity.Status.ACTIVE, Entity.Status.SUSPENDED, AuditEvent.Type.ENTITY_SUSPENDED),
+    "reactivate": (Entity.Status.SUSPENDED, Entity.Status.ACTIVE, AuditEvent.Type.ENTITY_REACTIVATED),
+}
+"""Verb -> status before, status after, event."""
+
+
+def can(verb: str, entity: Entity, held: frozenset[str]) -> bool:
+    """Whether `verb` is offered on `entity` to somebody who holds the capabilities `held` there."""
+    try:
+        check(verb, entity)
+    except Refused:
+        return False
+    return CAPABILITY[verb] in held
+
+
+def check(verb: str, entity: Entity) -> None:
+    """Raise Refused, with a sentence, where the state of `entity` does not allow `verb` now."""
+    if verb in TRANSITIONS and entity.status != TRANSITIONS[verb][0]:
+        status = entity.get_status_display().lower()
+        raise Refused(_("“%(name)s” is %(status)s already.") % {"name": entity.name, "status": status})
+    if verb == "add" and entity.kind == Entity.Kind.TERMINAL:
+        raise Refused(_("Nothing stands below a terminal."))
+
+
+def is_stopped(entity: Entity) -> bool:
+    """Whether `entity` or anything above it is suspended: then no credential at or below it is good."""
+    return Entity.objects.above(entity).filter(status=Entity.Status.SUSPENDED).exists()
+
+
+def add(*, kind: str, name: str, under: Entity | None, by: audit.Actor) -> Entity:
+    """Create an entity of `kind` called `name` below `under` (None: at the top) and return it.
+
+    Raises Refused where that kind may not stand there.
+    """
+    entity = Entity(
+        kind=kind, name=name, entity_id=new_entity_id(kind), created_by=by if isinstance(by, User) else None
+    )
+    with tree.locked():
+        tree.insert(entity, under=under.pk if under else None)
+        audit.record(
+            AuditEvent.Type.ENTITY_ADDED,
+            by=by,
+            entity=entity,
+            target=entity.entity_id,
+            name=name,
+            kind=str(kind),
+            under=under.entity_id if under else "",
+        )
+    return entity
+
+
+def edit(entity: Entity, *, name: str, by: audit.Actor) -> None:
+    """Rename `entity`. Raises Refused where somebody else renamed it since it was read."""
+    if name == entity.name:
+        return
+    with transaction.atomic():
+        if not Entity.objects.filter(pk=entity.pk, name=entity.name).update(name=name):
+            raise Refused(_("Somebody else has renamed this entity meanwhile. Nothing was changed."))
+        audit.record(
+            AuditEvent.Type.ENTITY_RENAMED,
+            by=by,
+            entity=entity,
+            target=entity.entity_id,
+            before=entity.name,
+            after=name,
+        )
+
+
+def move(entity: Entity, *, under: Entity | None, by: audit.Actor) -> None:
+    """Hang `entity` and its subtree below `under` (None: at the top).
+
+    Raises Refused where its kind may not stand there, where it stands there already, or for a place inside itself.
+    """
+    with tree.locked():
+        _check_escape(entity, by=by)
+        before = Entity.objects.filter(children=entity.pk).first()
+        if before == under:
+            raise Refused(_("It stands there already. Nothing was changed."))
+        moved = tree.move(entity.pk, under=under.pk if under else None)
+        audit.record(
+            AuditEvent.Type.ENTITY_MOVED,
+            by=by,
+            entity=moved,
+            target=moved.entity_id,
+            before=before.entity_id if before else "",
+            after=under.entity_id if under else "",
+        )
+
+
+def _check_escape(entity: Entity, *, by: audit.Actor) -> None:
+    """Raise Refused where a move would lift a suspension that this person could not lift."""
+    above = Entity.objects.above(entity).exclude(pk=entity.pk).filter(status=Entity.Status.SUSPENDED)
+    if isinstance(by, User) and above.count() > above.permitted(by, Capability.ENTITY_SUSPEND).count():
+        raise Refused(_("An entity above it is suspended. Whoever suspended that one can move this one."))
+
+
+def suspend(entity: Entity, *, by: audit.Actor, reason: str = "") -> None:
+    """Stop every credential of `entity` and of everything below it, at once and without a write to any of them.
+
+    Raises Refused where it is suspended already.
+    """
+    _change("suspend", entity, by=by, reason=reason, suspended_at=timezone.now())
+
+
+def reactivate(entity: Entity, *, by: audit.Actor, reason: str = "") -> None:
+    """End the suspension of `entity`; credentials below it work again unless something else stops them.
+
+    Raises Refused where it is not suspended.
+    """
+    _change("reactivate", entity, by=by, reason=reason, suspended_at=None)
+
+
+def _change(verb: str, entity: Entity, *, by: audit.Actor, reason: str, **fields) -> None:
+    before, after, event = TRANSITIONS[verb]
+    with transaction.atomic():
+        if not Entity.objects.filter(pk=entity.pk, status=before).update(status=after, **fields):
+            raise Refused(_("“%(name)s” has changed meanwhile. Nothing was changed now.") % {"name": entity.name})
+        details = {"reason": reason} if reason else {}
+        audit.record(event, by=by, entity=entity, target=entity.entity_id, **details)
+
+
+def add_platform_administrator(*, email: str, name: str, password: str, by: audit.Actor) -> User:
+    """Create a person who runs the whole platform. Raises Refused where somebody has that e-mail address already."""
+    with transaction.atomic():
+        if User.objects.filter(email__iexact=email).exists():
+            raise Refused(_("Somebody signs in with this e-mail address already."))
+        person = User.objects.create_user(email, password, name=name)
+        Membership(user=person, role=Role.PLATFORM_ADMINISTRATOR).save(force_insert=True)
+        audit.record(
+            AuditEvent.Type.MEMBER_ADDED, by=by, target=email[:64], person=email, role=Role.PLATFORM_ADMINISTRATOR.value
+        )
+    return person

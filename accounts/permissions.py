@@ -1,0 +1,85 @@
+"""What each role may do: literal tables, in which absent means denied (DESIGN 5, rulings C9 and S4-6)."""
+
+from collections.abc import Iterable, Sequence
+
+from django.db.models import TextChoices
+from django.utils.translation import gettext_lazy as _
+
+
+class Capability(TextChoices):
+    """One thing a role may do, written `<thing>.<verb>`."""
+
+    ENTITY_VIEW = "entity.view", _("See entities")
+    ENTITY_ADD = "entity.add", _("Add entities below")
+    ENTITY_EDIT = "entity.edit", _("Rename entities")
+    ENTITY_MOVE = "entity.move", _("Move entities")
+    ENTITY_SUSPEND = "entity.suspend", _("Suspend and reactivate entities")
+    ACTIVITY_VIEW = "activity.view", _("Read the activity log")
+    MEMBER_VIEW = "member.view", _("See who has access")
+    TOKEN_VIEW = "token.view", _("See API tokens, masked")
+    TOKEN_CREATE = "token.create", _("Create API tokens")
+    TOKEN_EDIT = "token.edit", _("Rename API tokens")
+    TOKEN_DEACTIVATE = "token.deactivate", _("Deactivate API tokens")
+    TOKEN_REACTIVATE = "token.reactivate", _("Reactivate API tokens")
+    TOKEN_ROTATE = "token.rotate", _("Rotate API tokens")
+    TOKEN_REVOKE = "token.revoke", _("Revoke API tokens")
+    TOKEN_REMOVE = "token.remove", _("Remove API tokens")
+
+
+class Role(TextChoices):
+    """What a membership makes of a person; the last two hold for the whole platform only."""
+
+    ADMINISTRATOR = "administrator", _("Administrator")
+    DEVELOPER = "developer", _("Developer")
+    VIEWER = "viewer", _("Viewer")
+    TERMINAL_OPERATOR = "terminal_operator", _("Terminal operator")
+    SDK_USER = "sdk_user", _("SDK user")
+    PLATFORM_ADMINISTRATOR = "platform_administrator", _("Platform administrator")
+    SUPPORT = "support", _("Support")
+
+
+PLATFORM_ROLES = frozenset({Role.PLATFORM_ADMINISTRATOR, Role.SUPPORT})
+
+_READ = frozenset({Capability.ENTITY_VIEW, Capability.ACTIVITY_VIEW, Capability.MEMBER_VIEW, Capability.TOKEN_VIEW})
+_CREDENTIALS = frozenset(
+    {
+        Capability.TOKEN_CREATE,
+        Capability.TOKEN_EDIT,
+        Capability.TOKEN_DEACTIVATE,
+        Capability.TOKEN_REACTIVATE,
+        Capability.TOKEN_ROTATE,
+        Capability.TOKEN_REVOKE,
+        Capability.TOKEN_REMOVE,
+    }
+)
+_TREE = frozenset({Capability.ENTITY_ADD, Capability.ENTITY_EDIT, Capability.ENTITY_MOVE, Capability.ENTITY_SUSPEND})
+
+ROLE_CAPABILITIES: dict[str, frozenset[str]] = {
+    Role.ADMINISTRATOR: _READ | _CREDENTIALS | _TREE,
+    Role.DEVELOPER: _READ | _CREDENTIALS,
+    Role.VIEWER: _READ,
+    Role.TERMINAL_OPERATOR: frozenset({Capability.ENTITY_VIEW}),
+    Role.SDK_USER: frozenset({Capability.ENTITY_VIEW}),
+    Role.PLATFORM_ADMINISTRATOR: _READ | _CREDENTIALS | _TREE,
+    Role.SUPPORT: _READ | {Capability.TOKEN_DEACTIVATE},
+}
+
+FROM_ABOVE = frozenset({Capability.ENTITY_MOVE, Capability.ENTITY_SUSPEND})
+"""Held only below the entity of the membership: nobody lifts the suspension of what their own rights hang on."""
+
+
+def held_on(chain: Sequence[int], grants: Iterable[tuple[int | None, str]]) -> frozenset[str]:
+    """Return the capabilities that `grants` (pairs of an entity's primary key, None: the platform, and a role) give.
+
+    `chain` holds the primary keys of an entity's ancestors and, last, its own.
+    """
+    held: set[str] = set()
+    for at, role in grants:
+        if at is None or at in chain:
+            held |= ROLE_CAPABILITIES[role] - (FROM_ABOVE if at == chain[-1] else frozenset())
+    return frozenset(held)
+
+
+def roles_with(capability: str) -> frozenset[str]:
+    """Return the roles that hold `capability`."""
+    return frozenset(role for role, held in ROLE_CAPABILITIES.items() if capability in held)
