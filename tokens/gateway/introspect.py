@@ -1,0 +1,89 @@
+"""`POST /oauth/introspect`: what a token is good for, as RFC 7662 asks and answers it.
+
+The caller proves itself with a gateway credential as bearer. For a token that is not good, whatever the cause, the
+answer is `{"active": false}` and nothing else (RFC 7662, 2.2): the same bytes each time.
+"""
+
+import json
+import logging
+from collections.abc import Callable, Iterable
+from http import HTTPStatus
+from urllib.parse import parse_qs
+
+from tokens import usage
+from tokens.gateway.authorize import bearer
+from tokens.verification import Decision, authenticate_gateway, decide
+
+logger = logging.getLogger(__name__)
+
+PATH = "/oauth/introspect"
+MOST_BODY = 4_000
+"""Bytes of form that are read: several times what a token needs."""
+
+FORM = "application/x-www-form-urlencoded"
+INACTIVE = json.dumps({"active": False}).encode()
+
+Answer = tuple[HTTPStatus, list[tuple[str, str]], bytes]
+
+
+def application(environ: dict, start_response: Callable) -> Iterable[bytes]:
+    """Answer one question of a gateway or a resource server."""
+    try:
+        status, headers, body = answer(environ)
+    except Exception:
+        logger.exception("The decision could not be made.")
+        status, headers, body = HTTPStatus.SERVICE_UNAVAILABLE, [], b""
+    base = [("Content-Length", str(len(body))), ("Cache-Control", "no-store")]
+    start_response(f"{status.value} {status.phrase}", base + headers)
+    return [body]
+
+
+def answer(environ: dict) -> Answer:
+    """Return status, headers and body for the question in `environ`, and count it."""
+    if environ["REQUEST_METHOD"] != "POST":
+        return HTTPStatus.METHOD_NOT_ALLOWED, [("Allow", "POST")], b""
+    token = _posted_token(environ)
+    if token is None:
+        return _invalid("Send one parameter `token` as a form.")
+    gateway = bearer(environ)
+    decision = decide(token, gateway=gateway)
+    if decision and decision.gateway is None and authenticate_gateway(gateway)[0] is None:
+        decision = None  # a malformed token was refused before anybody looked at who asks
+    if decision is None:
+        return HTTPStatus.UNAUTHORIZED, [("WWW-Authenticate", "Bearer")], b""
+    usage.count(decision.token or decision.gateway, caller="introspection", outcome=decision.reason)
+    body = _active(decision) if decision.allowed else INACTIVE
+    return HTTPStatus.OK, [("Content-Type", "application/json")], body
+
+
+def _posted_token(environ: dict) -> str | None:
+    """Return the form's one `token`; None where the request is no such form."""
+    length = environ.get("CONTENT_LENGTH") or "0"
+    is_form = environ.get("CONTENT_TYPE", "").partition(";")[0].strip().lower() == FORM
+    if not is_form or not (length.isascii() and length.isdecimal()) or len(length) > 4 or int(length) > MOST_BODY:
+        return None
+    body = environ["wsgi.input"].read(int(length)).decode("latin-1")
+    try:
+        tokens = parse_qs(body, keep_blank_values=True, max_num_fields=8).get("token", [])
+    except ValueError:
+        return None
+    return tokens[0] if len(tokens) == 1 else None
+
+
+def _active(decision: Decision) -> bytes:
+    told: dict[str, object] = {
+        "active": True,
+        "scope": decision.scope,
+        "client_id": decision.key_id,
+        "sub": decision.entity,
+        "token_type": "Bearer",
+        "mode": decision.mode,
+    }
+    if decision.expires_at:
+        told["exp"] = int(decision.expires_at.timestamp())
+    return json.dumps(told).encode()
+
+
+def _invalid(sentence: str) -> Answer:
+    problem = {"error": "invalid_request", "error_description": sentence}  # RFC 6749, 5.2
+    return HTTPStatus.BAD_REQUEST, [("Content-Type", "application/json")], json.dumps(problem).encode()

@@ -1,0 +1,274 @@
+"""How a token changes: one TRANSITIONS table, one function per verb.
+
+Every verb is one conditional UPDATE plus its audit event in one transaction. It takes the person or operator who acts
+as `by`, and raises Refused, having changed nothing, where the token is not (or no longer) in a state that allows it.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from django.conf import settings
+from django.db import IntegrityError, connection, transaction
+from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.views.decorators.debug import sensitive_variables
+
+from accounts import audit
+from accounts.lifecycle import is_stopped
+from accounts.models import AuditEvent, Entity, User
+from accounts.permissions import Capability
+from accounts.refusals import Refused
+from accounts.standing import Standing
+from tokens import digests, formats
+from tokens.models import IdempotencyRecord, Token
+from tokens.permissions import CATALOGUE, write_scope
+
+Status = Token.Status
+Event = AuditEvent.Type
+
+
+@dataclass(frozen=True, slots=True)
+class Transition:
+    """One arrow of DESIGN 4: from which states, to which, what it needs and what it is called in the audit log."""
+
+    sources: frozenset[str]
+    target: str
+    capability: str
+    event: Event
+    destroys: bool = False
+
+
+TRANSITIONS = {
+    "deactivate": Transition(
+        frozenset({Status.ACTIVE}), Status.INACTIVE, Capability.TOKEN_DEACTIVATE, Event.TOKEN_DEACTIVATED
+    ),
+    "reactivate": Transition(
+        frozenset({Status.INACTIVE}), Status.ACTIVE, Capability.TOKEN_REACTIVATE, Event.TOKEN_REACTIVATED
+    ),
+    "revoke": Transition(
+        frozenset({Status.INACTIVE}), Status.REVOKED, Capability.TOKEN_REVOKE, Event.TOKEN_REVOKED, destroys=True
+    ),
+    "remove": Transition(
+        frozenset({Status.INACTIVE, Status.REVOKED}),
+        Status.REMOVED,
+        Capability.TOKEN_REMOVE,
+        Event.TOKEN_REMOVED,
+        destroys=True,
+    ),
+}
+
+
+class AlreadyCreated(Refused):
+    """The same form was sent before. `token` is what it made; its secret was in that answer and is nowhere now."""
+
+    def __init__(self, token: Token) -> None:
+        super().__init__(_("This form has already created a token. It was shown once, in the first answer."))
+        self.token = token
+
+
+def check(verb: str, token: Token) -> None:
+    """Raise Refused, with a sentence, where the state of `token` does not allow `verb` now."""
+    alive = {Status.ACTIVE, Status.INACTIVE}
+    if token.status not in (alive if verb == "edit" else TRANSITIONS[verb].sources):
+        raise Refused(_refusal(verb, token))
+    if verb == "reactivate" and token.is_expired():
+        raise Refused(_("“%(alias)s” has expired. Create a new token instead.") % {"alias": token.alias})
+
+
+def can(verb: str, token: Token, held: frozenset[str]) -> bool:
+    """Whether `verb` is offered on `token` to somebody who holds the capabilities `held` on its entity."""
+    try:
+        check(verb, token)
+    except Refused:
+        return False
+    return (Capability.TOKEN_EDIT if verb == "edit" else TRANSITIONS[verb].capability) in held
+
+
+def check_owner(entity: Entity) -> None:
+    """Raise Refused unless API tokens may be added to `entity`: only merchants own them (S0-6, S0-10)."""
+    if not entity.is_merchant:
+        raise Refused(_("API tokens belong to merchants. Choose a merchant in the account tree."))
+    if is_stopped(entity):
+        raise Refused(_("“%(name)s” is suspended. Add tokens once it is active again.") % {"name": entity.name})
+
+
+def can_create(standing: Standing) -> bool:
+    """Whether *Add* is offered where an entity stands so."""
+    return standing.entity.is_merchant and not standing.is_stopped and Capability.TOKEN_CREATE in standing.held
+
+
+@sensitive_variables()  # the report of a fault shows no variable of this function, nor of what it calls
+def create(
+    entity: Entity | None,
+    *,
+    by: audit.Actor,
+    alias: str = "",
+    description: str = "",
+    kind: str = Token.Kind.API,
+    mode: str = Token.Mode.LIVE,
+    permissions: frozenset[str] = CATALOGUE,
+    expires_at: datetime | None = None,
+    networks: str = "",
+    replaces: Token | None = None,
+    form_key: UUID | None = None,
+) -> tuple[Token, str]:
+    """Create a token and return it with its secret string, which exists nowhere else (S0-21, S0-27).
+
+    `form_key` names one submission of a form by a person: the same one sent again, even at the same moment, creates
+    nothing. `networks` are space-separated CIDR blocks outside which the token is refused; none means anywhere. A
+    gateway credential has no entity; every other token has one, and it is a merchant for API tokens.
+
+    Raises AlreadyCreated for a `form_key` seen before, Refused where the entity may not have the token.
+    """
+    minted = formats.mint(kind, mode)
+    text = formats.write(minted)
+    pepper_id = digests.newest_pepper()
+    token = Token(
+        entity=entity,
+        kind=kind,
+        mode=mode,
+        key_id=minted.key_id,
+        digest=digests.digest(minted, pepper_id),
+        pepper_id=pepper_id,
+        last4=text[-4:],
+        scope="" if kind == Token.Kind.GATEWAY else write_scope(permissions),
+        expires_at=expires_at,
+        networks=networks,
+        created_by=by if isinstance(by, User) else None,
+        alias=alias,
+        description=description,
+        replaces=replaces,
+    )
+    with transaction.atomic():
+        if entity:
+            _lock_owner(entity, kind=kind)
+            token.alias = alias or _default_alias(entity)
+        if form_key and isinstance(by, User):
+            _claim_form(form_key, by=by, token=token)
+        else:
+            token.save(force_insert=True)
+        audit.record(
+            Event.GATEWAY_CREATED if kind == Token.Kind.GATEWAY else Event.TOKEN_CREATED,
+            by=by,
+            entity=entity,
+            target=token.key_id,
+            alias=token.alias,
+            mode=str(mode),
+            scope=token.scope,
+        )
+    return token, text
+
+
+def edit(token: Token, *, alias: str, description: str | None = None, by: audit.Actor) -> None:
+    """Give `token` another alias or description, all about it that can change (S0-31, S3-6; None: as it was).
+
+    Raises Refused where it has ended, or where somebody else edited it since it was read.
+    """
+    before = {"alias": token.alias, "description": token.description}
+    after = {"alias": alias, "description": token.description if description is None else description}
+    if after == before:
+        return
+    with transaction.atomic():
+        same = Token.objects.filter(pk=token.pk, status__in=[Status.ACTIVE, Status.INACTIVE], **before)
+        if not same.update(**after, **stamp(by)):
+            raise Refused(_("This token has changed meanwhile. Nothing was changed now."))
+        if after["alias"] != before["alias"]:
+            record(Event.TOKEN_RENAMED, token, by=by, before=token.alias, after=alias)
+        else:
+            record(Event.TOKEN_DESCRIBED, token, by=by)
+
+
+def deactivate(token: Token, *, by: audit.Actor, reason: str = "") -> None:
+    """Stop `token` at once: no decision that begins after this returns accepts it (S0-32). Reversible (S0-34)."""
+    _change("deactivate", token, by=by, reason=reason)
+
+
+def reactivate(token: Token, *, by: audit.Actor, reason: str = "") -> None:
+    """Let an inactive `token` work again (S0-34). Raises Refused for an expired one too: it would stay refused."""
+    check("reactivate", token)
+    _change("reactivate", token, by=by, reason=reason)
+
+
+def revoke(token: Token, *, by: audit.Actor, reason: str = "") -> None:
+    """End an inactive `token` for good and destroy its digest; its row stays on the grid (S3-15 ... S3-17)."""
+    _change("revoke", token, by=by, reason=reason)
+
+
+def remove(token: Token, *, by: audit.Actor, reason: str = "") -> None:
+    """Take an inactive or revoked `token` off the list for good and destroy its digest (S0-35 ... S0-39)."""
+    _change("remove", token, by=by, reason=reason)
+
+
+def _change(verb: str, token: Token, *, by: audit.Actor, reason: str) -> None:
+    transition = TRANSITIONS[verb]
+    fields = {"status": transition.target} | stamp(by)
+    if transition.destroys:
+        fields |= {"digest": None, "ended_at": timezone.now()}
+    with transaction.atomic():
+        if not Token.objects.filter(pk=token.pk, status__in=transition.sources).update(**fields):
+            raise Refused(_refusal(verb, Token.objects.get(pk=token.pk)))
+        record(transition.event, token, by=by, **({"reason": reason} if reason else {}))
+        if transition.destroys:
+            transaction.on_commit(_empty_journal, robust=True)
+
+
+def _empty_journal() -> None:
+    """Empty SQLite's write-ahead log, where pages from before still hold the digest; in the file it is wiped already.
+
+    Somebody who is reading just then keeps the log as it is: nobody waits for more than a moment, and the next
+    destruction, or the end of the last process, empties it.
+    """
+    if connection.vendor != "sqlite":
+        return
+    with connection.cursor() as cursor:
+        cursor.execute("PRAGMA busy_timeout = 250")
+        cursor.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        cursor.execute(f"PRAGMA busy_timeout = {connection.settings_dict['OPTIONS']['timeout'] * 1000:d}")
+
+
+def _refusal(verb: str, token: Token) -> str:
+    if verb in {"revoke", "remove"} and token.status == Status.ACTIVE:
+        return _("“%(alias)s” is active. Deactivate it first.") % {"alias": token.alias}
+    status = token.get_status_display().lower()
+    return _("“%(alias)s” is %(status)s already.") % {"alias": token.alias, "status": status}
+
+
+def stamp(by: audit.Actor) -> dict[str, object]:
+    """Return the columns that tell when a token was changed last, and by whom."""
+    return {"changed_at": timezone.now(), "changed_by": by if isinstance(by, User) else None}
+
+
+def record(event: Event, token: Token, *, by: audit.Actor, **details: str) -> None:
+    """Record `event` about `token`, in the transaction of its change."""
+    audit.record(event, by=by, entity=token.entity, target=token.key_id, alias=token.alias, **details)
+
+
+def _lock_owner(entity: Entity, *, kind: str) -> None:
+    """Raise Refused unless `entity` may have one more token. Its row is locked, so that the quota is exact.
+
+    Without its key: an audit event of another transaction, which already holds the chain, refers to it.
+    """
+    owner = Entity.objects.select_for_update(no_key=True).get(pk=entity.pk)
+    if kind == Token.Kind.API:
+        check_owner(owner)
+    if Token.objects.of(owner).filter(status__in=[Status.ACTIVE, Status.INACTIVE]).count() >= settings.TOKEN_QUOTA:
+        quota = {"quota": settings.TOKEN_QUOTA}
+        raise Refused(_("This merchant has %(quota)s tokens, the most it may have. Remove one first.") % quota)
+
+
+def _default_alias(entity: Entity) -> str:
+    return _("API token %(number)s") % {"number": Token.objects.of(entity).count() + 1}
+
+
+def _claim_form(form_key: UUID, *, by: User, token: Token) -> None:
+    """Store `token` as what this form made; the unique constraint lets one of several simultaneous tries through."""
+    try:
+        with transaction.atomic():
+            token.save(force_insert=True)
+            IdempotencyRecord(user=by, key=form_key, token=token).save(force_insert=True)
+    except IntegrityError:
+        record = IdempotencyRecord.objects.select_related("token__entity").filter(user=by, key=form_key).first()
+        if record is None:
+            raise
+        raise AlreadyCreated(record.token) from None

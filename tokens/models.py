@@ -1,0 +1,201 @@
+"""Credentials and their use: what is stored. How they change is in `tokens.lifecycle`."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+from django.conf import settings
+from django.db import models
+from django.db.models import F, Q
+from django.db.models.functions import Now
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
+
+from tokens import formats
+from tokens.permissions import PRESET_LABELS, preset_of
+from tokens.querysets import TokenQuerySet, UsageQuerySet
+
+EXPIRES_SOON = timedelta(days=14)
+
+
+class Credential(models.Model):
+    """What bearer tokens and shared keys have in common."""
+
+    class Mode(models.TextChoices):
+        LIVE = "live", _("Live")
+        TEST = "test", _("Test")
+
+    class Status(models.TextChoices):
+        ACTIVE = "active", _("Active")
+        INACTIVE = "inactive", _("Inactive")
+        REVOKED = "revoked", _("Revoked")
+        REMOVED = "removed", _("Removed")
+
+    alias = models.CharField(_("alias"), max_length=80)
+    description = models.CharField(_("description"), max_length=500, blank=True)
+    mode = models.CharField(_("type"), max_length=4, choices=Mode, default=Mode.LIVE, editable=False)
+    status = models.CharField(_("status"), max_length=8, choices=Status, default=Status.ACTIVE, editable=False)
+    created_at = models.DateTimeField(_("created"), db_default=Now(), editable=False)
+    created_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, models.PROTECT, null=True, related_name="+", editable=False
+    )
+    changed_at = models.DateTimeField(_("last change"), null=True, editable=False)
+    changed_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, models.PROTECT, null=True, related_name="+", editable=False
+    )
+    ended_at = models.DateTimeField(_("ended"), null=True, editable=False)
+    expires_at = models.DateTimeField(_("expires"), null=True, blank=True, editable=False)
+    replaces = models.ForeignKey("self", models.PROTECT, null=True, related_name="successors", editable=False)
+    retiring_since = models.DateTimeField(_("retiring since"), null=True, editable=False)
+    """When it was rotated. It goes on until `expires_at`, which the rotation has drawn near."""
+    expiry_before = models.DateTimeField(null=True, editable=False)
+    """What `expires_at` was before the rotation, for one that is called off."""
+
+    class Meta:
+        abstract = True
+
+    def __str__(self) -> str:
+        return self.alias
+
+
+class Token(Credential):
+    """A bearer credential: an API token, an SDK token, or a gateway's own. The secret itself is stored nowhere."""
+
+    class Kind(models.TextChoices):
+        API = "api", _("API token")
+        SDK = "sdk", _("SDK token")
+        GATEWAY = "gtw", _("Gateway credential")
+
+    kind = models.CharField(_("kind"), max_length=3, choices=Kind, default=Kind.API, editable=False)
+    entity = models.ForeignKey("accounts.Entity", models.PROTECT, null=True, related_name="tokens", editable=False)
+    key_id = models.CharField(_("key ID"), max_length=16, unique=True, editable=False)
+    digest = models.BinaryField(max_length=32, null=True, editable=False)
+    pepper_id = models.PositiveSmallIntegerField(editable=False)
+    last4 = models.CharField(max_length=4, editable=False)
+    scope = models.CharField(_("permissions"), max_length=1000, blank=True, editable=False)
+    networks = models.CharField(_("allowed networks"), max_length=1000, blank=True, editable=False)
+    """Space-separated CIDR blocks the token may be used from; empty: from anywhere."""
+    last_used_at = models.DateTimeField(_("last used"), null=True, editable=False)
+
+    objects = TokenQuerySet.as_manager()
+
+    class Meta:
+        verbose_name = _("token")
+        verbose_name_plural = _("tokens")
+        indexes = [
+            models.Index(fields=["entity", "status", "-created_at"], name="token_entity_status_newest"),
+            models.Index(fields=["entity", "-last_used_at"], name="token_entity_last_used"),
+            models.Index(F("last_used_at").desc(), name="token_last_used", condition=Q(last_used_at__isnull=False)),
+        ]
+        constraints = [
+            models.CheckConstraint(name="token_kind_known", condition=Q(kind__in=["api", "sdk", "gtw"])),
+            models.CheckConstraint(name="token_mode_known", condition=Q(mode__in=["live", "test"])),
+            models.CheckConstraint(
+                name="token_status_known", condition=Q(status__in=["active", "inactive", "revoked", "removed"])
+            ),
+            models.CheckConstraint(
+                name="token_only_gateways_lack_an_entity",
+                condition=Q(kind="gtw", entity__isnull=True) | ~Q(kind="gtw") & Q(entity__isnull=False),
+            ),
+            # Whatever else goes wrong, an ended credential has nothing left to be compared with.
+            models.CheckConstraint(
+                name="token_ended_means_destroyed",
+                condition=Q(status__in=["active", "inactive"], digest__isnull=False)
+                | Q(status__in=["revoked", "removed"], digest__isnull=True),
+            ),
+        ]
+
+    def get_absolute_url(self) -> str:
+        return reverse("tokens:detail", args=[self.key_id])
+
+    @property
+    def masked(self) -> str:
+        """What the interface shows for the token, for ever after its creation (S0-16, S0-27)."""
+        return formats.mask(self.kind, self.mode, self.key_id, self.last4)
+
+    @property
+    def prefix(self) -> str:
+        """The token's public beginning, up to and with the key ID."""
+        return f"kh_{self.kind}_{self.mode}_{self.key_id}"
+
+    @property
+    def preset_label(self) -> str:
+        return PRESET_LABELS[preset_of(frozenset(self.scope.split()))]
+
+    @property
+    def state(self) -> str:
+        """The status as people see it: the stored one; of an active one, what the clock and a rotation make of it."""
+        if self.status != self.Status.ACTIVE:
+            return self.status
+        if self.is_expired():
+            return "expired"
+        return "retiring" if self.retiring_since else self.status
+
+    @property
+    def state_label(self) -> str:
+        return {"expired": _("Expired"), "retiring": _("Retiring")}.get(self.state) or self.get_status_display()
+
+    @property
+    def expires_soon(self) -> bool:
+        """Whether it works now and will expire within 14 days; a retiring one has its own sign."""
+        return self.state == "active" and self.is_expired(timezone.now() + EXPIRES_SOON)
+
+    def is_expired(self, now: datetime | None = None) -> bool:
+        """Whether the expiry has passed at `now` (default: now). Read from the clock, never stored."""
+        return self.expires_at is not None and self.expires_at <= (now or timezone.now())
+
+
+class UsageBucket(models.Model):
+    """How often a token was presented in one hour, from one address, with one outcome."""
+
+    token = models.ForeignKey(Token, models.PROTECT, related_name="usage")
+    hour = models.DateTimeField()
+    caller = models.CharField(max_length=45)
+    outcome = models.CharField(max_length=16)
+    count = models.PositiveBigIntegerField()
+    first_at = models.DateTimeField()
+    last_at = models.DateTimeField()
+
+    objects = UsageQuerySet.as_manager()
+
+    class Meta:
+        verbose_name = _("usage bucket")
+        verbose_name_plural = _("usage buckets")
+        constraints = [
+            models.UniqueConstraint(fields=["token", "hour", "caller", "outcome"], name="usage_bucket_once"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.token_id} {self.hour:%Y-%m-%d %H}:00 {self.outcome}: {self.count}"
+
+
+class DecisionTotal(models.Model):
+    """How many decisions had an outcome, on all workers and machines together, since the beginning: for /metrics."""
+
+    outcome = models.CharField(max_length=16, primary_key=True)
+    count = models.PositiveBigIntegerField()
+
+    class Meta:
+        verbose_name = _("decision total")
+        verbose_name_plural = _("decision totals")
+
+    def __str__(self) -> str:
+        return f"{self.outcome}: {self.count}"
+
+
+class IdempotencyRecord(models.Model):
+    """One submission of a form that creates a credential: the same form sent twice creates one. Holds no secret."""
+
+    user = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, related_name="+")
+    key = models.UUIDField()
+    token = models.ForeignKey(Token, models.PROTECT, related_name="+")
+    created_at = models.DateTimeField(db_default=Now(), editable=False)
+
+    class Meta:
+        verbose_name = _("form submission")
+        verbose_name_plural = _("form submissions")
+        constraints = [models.UniqueConstraint(fields=["user", "key"], name="idempotency_once")]
+
+    def __str__(self) -> str:
+        return str(self.key)

@@ -1,0 +1,21 @@
+from django.urls import path
+
+from tokens import views
+
+app_name = "tokens"
+urlpatterns = [
+    path("account/<entity_id:entity_id>/developers/", views.developers, name="developers"),
+    path("account/<entity_id:entity_id>/tokens/add/", views.add, name="add"),
+    path("account/<entity_id:entity_id>/tokens.csv", views.export, name="export"),
+    path("tokens/<key_id:key_id>/", views.detail, name="detail"),
+    path("tokens/<key_id:key_id>/duplicate/", views.duplicate, name="duplicate"),
+    path("tokens/<key_id:key_id>/rotate/", views.rotate, name="rotate"),
+    path("tokens/<key_id:key_id>/extend/", views.extend, name="extend"),
+    path("tokens/<key_id:key_id>/end/", views.end, name="end"),
+    path("tokens/<key_id:key_id>/cancel/", views.cancel, name="cancel"),
+    path("tokens/<key_id:key_id>/edit/", views.edit, name="edit"),
+    path("tokens/<key_id:key_id>/deactivate/", views.deactivate, name="deactivate"),
+    path("tokens/<key_id:key_id>/reactivate/", views.reactivate, name="reactivate"),
+    path("tokens/<key_id:key_id>/revoke/", views.revoke, name="revoke"),
+    path("tokens/<key_id:key_id>/remove/", views.remove, name="remove"),
+]
