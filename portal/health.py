@@ -1,0 +1,28 @@
+"""Whether this process lives, and whether it can serve: for load balancers and supervisors."""
+
+from http import HTTPStatus
+
+from django.contrib.auth.decorators import login_not_required
+from django.db import Error, connection
+from django.http import HttpRequest, HttpResponse
+from django.views.decorators.http import require_safe
+
+
+@login_not_required
+@require_safe
+def livez(request: HttpRequest) -> HttpResponse:
+    """Answer 200 while the process runs, whatever the database does."""
+    return HttpResponse("ok\n", content_type="text/plain")
+
+
+@login_not_required
+@require_safe
+def readyz(request: HttpRequest) -> HttpResponse:
+    """Answer 200 where the database answers, else 503 in one word: details belong in the log."""
+    try:
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT 1 FROM accounts_entity LIMIT 1")
+    except Error:
+        connection.close()
+        return HttpResponse("database\n", content_type="text/plain", status=HTTPStatus.SERVICE_UNAVAILABLE)
+    return HttpResponse("ok\n", content_type="text/plain")

@@ -1,0 +1,31 @@
+"""`manage.py create_gateway`: the credential with which one of the platform's gateways asks about requests."""
+
+from argparse import ArgumentParser
+from typing import Any
+
+from django.core.management.base import CommandError
+
+from portal.management.operators import WRONG_USE, OperatorCommand, typed
+from tokens import lifecycle
+from tokens.models import Token
+
+
+class Command(OperatorCommand):
+    """Gateways belong to the platform, so no page creates them: whoever may do that has a shell on the server."""
+
+    help = "Creates a gateway credential. Its secret is printed once, alone, on standard output."
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        """Ask for a name by which the gateway is known in lists and logs."""
+        parser.add_argument("alias", help="which gateway this is, such as 'Edge Frankfurt'")
+        parser.add_argument("--mode", choices=Token.Mode.values, default=Token.Mode.LIVE.value)
+
+    def handle(self, *_: str, alias: str, mode: str, **__: Any) -> None:
+        """Create the credential; the secret goes to standard output, everything else to the error stream."""
+        alias = typed(alias, "alias")
+        if not alias:
+            raise CommandError("alias: Enter a name.", returncode=WRONG_USE)
+        token, secret = lifecycle.create(None, kind=Token.Kind.GATEWAY, alias=alias, mode=mode, by=self.by)
+        self.stdout.write(secret)
+        self.explain(f"The gateway “{token.alias}” may ask from now on. Key ID: {token.key_id}")
+        self.explain("It sends the line on standard output in the header X-Keyhouse-Gateway. It cannot be shown again.")

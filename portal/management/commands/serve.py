@@ -1,0 +1,63 @@
+"""`manage.py serve`: Keyhouse behind its production server."""
+
+import os
+import sys
+from argparse import ArgumentParser
+from typing import Any, NoReturn
+
+from django.conf import settings
+from django.core.management import call_command
+from django.core.management.base import BaseCommand
+
+HEADER_SECONDS = 10
+"""How long a client may take over its headers, and how long an idle connection is kept: gateways must let go sooner."""
+
+GRACE_SECONDS = 15
+"""How long a stopping worker may finish what it has begun: longer than a half-sent request can last, so that every
+worker ends by itself and writes down what it has counted."""
+
+
+def cores() -> int:
+    """Return how many processor cores this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def granian(target: str, *, host: str, port: int, workers: int, threads: int) -> list[str]:
+    """Return the words that start the production server with the WSGI callable `target`."""
+    options = {
+        "--interface": "wsgi",
+        "--host": host,
+        "--port": port,
+        "--workers": workers,
+        "--blocking-threads": threads,
+        "--http1-header-read-timeout": HEADER_SECONDS * 1000,
+        "--workers-kill-timeout": GRACE_SECONDS,
+        "--log-level": "warning",
+        "--working-dir": settings.BASE_DIR,
+    }
+    words = [str(word) for pair in options.items() for word in pair]
+    return [sys.executable, "-m", "granian", *words, "--no-ws", "--respawn-failed-workers", target]
+
+
+class Command(BaseCommand):
+    """Serve in place of this process, so that SIGTERM and SIGINT reach the server and stop it gracefully."""
+
+    help = "Serves Keyhouse over HTTP with granian until it is told to stop."
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        """Offer what differs from machine to machine; the rest follows from what Keyhouse is."""
+        parser.add_argument("--host", default="127.0.0.1", help="address to listen on (default: %(default)s)")
+        parser.add_argument("--port", type=int, default=8000, help="port to listen on (default: %(default)s)")
+        parser.add_argument("--workers", type=int, default=cores(), help="processes (default: the cores, %(default)s)")
+        parser.add_argument("--threads", type=int, default=4, help="threads of each process (default: %(default)s)")
+
+    def handle(self, *_: str, host: str, port: int, workers: int, threads: int, **__: Any) -> NoReturn:
+        """Replace this process with the server, after gathering the static files where nobody has yet."""
+        if not (settings.STATIC_ROOT / "staticfiles.json").exists():
+            call_command("collectstatic", interactive=False, verbosity=0)
+        self.stdout.write(f"Keyhouse serves http://{host}:{port} with {workers} processes of {threads} threads.")
+        self.stdout.flush()
+        # Each thread that shows a page needs a connection of the pool, and the thread that writes counts another.
+        os.environ.setdefault("KEYHOUSE_DB_POOL", str(threads + 1))
+        words = granian("portal.wsgi:application", host=host, port=port, workers=workers, threads=threads)
+        os.execv(sys.executable, words)

@@ -1,0 +1,128 @@
+"""The grid of merchants: how it is filtered and sorted, and what each row tells."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+import django_filters
+from django.db.models import Count, F, Max, Q, QuerySet, Sum
+from django.db.models.functions import Lower
+from django.utils.translation import gettext_lazy as _
+
+from accounts.models import Entity, User
+from tokens.evidence import first_hour
+from tokens.models import Token, UsageBucket
+from tokens.verification import GOOD
+
+LEAVES = (Entity.Kind.MERCHANT, Entity.Kind.CHANNEL, Entity.Kind.TERMINAL)
+"""Kinds under which no merchant stands."""
+
+ORDERS = {
+    "name": (Lower("name"), "pk"),
+    "-name": (Lower("name").desc(), "pk"),
+    "status": ("status", Lower("name"), "pk"),
+    "-status": ("-status", Lower("name"), "pk"),
+    "created": ("created_at", "pk"),
+    "-created": ("-created_at", "pk"),
+    "used": (F("used_at").asc(nulls_last=True), "pk"),
+    "-used": (F("used_at").desc(nulls_last=True), "pk"),
+}
+"""What `?sort=` may say -> the order it gives. `used` is the last activity of any token."""
+
+EXPORTED = (
+    "Merchant",
+    "Entity ID",
+    "Status",
+    "Created",
+    "Active tokens",
+    "Inactive tokens",
+    "Accepted in 24 h",
+    "Refused in 24 h",
+    "Last activity",
+)
+
+
+class MerchantFilter(django_filters.FilterSet):
+    """By status, and by name or entity ID."""
+
+    status = django_filters.ChoiceFilter(choices=Entity.Status.choices, label=_("Status"))
+    q = django_filters.CharFilter(method="filter_text", label=_("Find a merchant"))
+
+    class Meta:
+        model = Entity
+        fields = ()
+
+    @property
+    def sort(self) -> str:
+        """The order that is asked for, by name where none is."""
+        asked = self.data.get("sort", "")
+        return asked if asked in ORDERS else "name"
+
+    def sorted(self) -> QuerySet:
+        """Return the chosen merchants in the order that is asked for."""
+        found = self.qs.annotate(used_at=Max("tokens__last_used_at")) if self.sort.endswith("used") else self.qs
+        return found.order_by(*ORDERS[self.sort])
+
+    def filter_text(self, queryset: QuerySet, _name: str, text: str) -> QuerySet:
+        return queryset.search(text[:80])
+
+
+@dataclass(slots=True)
+class Row:
+    """A merchant, its tokens, and their requests of the last 24 hours."""
+
+    merchant: Entity
+    active: int = 0
+    inactive: int = 0
+    good: int = 0
+    refused: int = 0
+    used_at: datetime | None = None
+
+    @property
+    def requests(self) -> int:
+        return self.good + self.refused
+
+    @property
+    def error_rate(self) -> float:
+        """Refused requests in per cent of all (S3-4)."""
+        return 100 * self.refused / self.requests if self.requests else 0.0
+
+
+def rows_for(user: User, merchants: Sequence[Entity]) -> list[Row]:
+    """Return a row for each of `merchants`, in two queries; tokens that `user` may not see are not counted."""
+    rows = {merchant.pk: Row(merchant) for merchant in merchants}
+    tokens = Token.objects.visible_to(user).filter(entity__in=list(rows), kind=Token.Kind.API)
+    counts = tokens.values("entity").annotate(
+        active=Count("pk", filter=Q(status="active")),
+        inactive=Count("pk", filter=Q(status="inactive")),
+        used_at=Max("last_used_at"),
+    )
+    for found in counts:
+        row = rows[found["entity"]]
+        row.active, row.inactive, row.used_at = found["active"], found["inactive"], found["used_at"]
+    buckets = UsageBucket.objects.visible_to(user).filter(token__entity__in=list(rows), hour__gte=first_hour())
+    requests = buckets.values("token__entity").annotate(
+        good=Sum("count", filter=Q(outcome=GOOD), default=0), refused=Sum("count", filter=~Q(outcome=GOOD), default=0)
+    )
+    for found in requests:
+        row = rows[found["token__entity"]]
+        row.good, row.refused = found["good"], found["refused"]
+    return list(rows.values())
+
+
+def exported(user: User, merchants: QuerySet) -> Iterator[list[str]]:
+    """Yield a row of EXPORTED for each of `merchants`, a few at a time from the database."""
+    batch: list[Entity] = []
+    for merchant in merchants.iterator(chunk_size=200):
+        batch.append(merchant)
+        if len(batch) == 200:
+            yield from map(_written, rows_for(user, batch))
+            batch = []
+    yield from map(_written, rows_for(user, batch))
+
+
+def _written(row: Row) -> list[str]:
+    merchant, used = row.merchant, row.used_at.isoformat(timespec="seconds") if row.used_at else ""
+    created = merchant.created_at.isoformat(timespec="seconds")
+    figures = [str(figure) for figure in (row.active, row.inactive, row.good, row.refused)]
+    return [merchant.name, merchant.entity_id, merchant.status, created, *figures, used]

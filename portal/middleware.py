@@ -1,0 +1,71 @@
+"""What holds for every page: where an audit event came from, what is never stored, how a refusal is told."""
+
+import secrets
+from collections.abc import Callable
+from http import HTTPStatus
+from ipaddress import ip_address
+
+from django.conf import settings
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+
+from accounts import audit
+from accounts.refusals import Refused
+
+Next = Callable[[HttpRequest], HttpResponse]
+
+
+class AuditOrigin:
+    """Give every audit event of a request its caller's address and one request ID."""
+
+    def __init__(self, get_response: Next) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        with audit.origin(self.address_of(request), secrets.token_hex(16)):
+            return self.get_response(request)
+
+    @staticmethod
+    def address_of(request: HttpRequest) -> str:
+        """Return the caller's address; behind our own proxy, the one it appended, never one the caller wrote."""
+        if not settings.BEHIND_PROXY:
+            return request.META.get("REMOTE_ADDR", "")
+        appended = request.META.get("HTTP_X_FORWARDED_FOR", "").rpartition(",")[2].strip()
+        try:
+            return str(ip_address(appended))
+        except ValueError:
+            return ""
+
+
+class NeverStored:
+    """Keep every page behind sign-in out of caches, and send htmx to a redirect's target as a whole page."""
+
+    def __init__(self, get_response: Next) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        response = self.get_response(request)
+        response.headers.setdefault("Cache-Control", "no-store, private")
+        if request.htmx and response.status_code in {HTTPStatus.FOUND, HTTPStatus.SEE_OTHER}:
+            # Followed silently, the sign-in page or a whole list would land inside the dialog.
+            response.headers["HX-Redirect"] = response.headers["Location"]
+            del response.headers["Location"]
+            response.status_code = HTTPStatus.OK
+        return response
+
+
+class PlainRefusals:
+    """Turn a verb's Refused into a page, or a dialog, that says its sentence; nothing was changed."""
+
+    def __init__(self, get_response: Next) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        return self.get_response(request)
+
+    def process_exception(self, request: HttpRequest, exception: Exception) -> HttpResponse | None:
+        if not isinstance(exception, Refused):
+            return None
+        template = "refused.html#dialog" if request.htmx else "refused.html"
+        context = {"sentence": str(exception), "section": "account"}
+        return render(request, template, context, status=HTTPStatus.CONFLICT)

@@ -1,0 +1,49 @@
+from allauth.account import views as sign_in
+from django.contrib import admin
+from django.urls import include, path, re_path
+
+from accounts.views import add_merchant
+from portal import health, metrics, views
+
+# Chosen one by one from django-allauth: nobody signs up alone, and an e-mail address is not changed by its owner.
+auth = [
+    path("login/", sign_in.login, name="account_login"),
+    path("logout/", sign_in.logout, name="account_logout"),
+    path("inactive/", sign_in.account_inactive, name="account_inactive"),
+    path("signup/", sign_in.signup, name="account_signup"),
+    path("reauthenticate/", sign_in.reauthenticate, name="account_reauthenticate"),
+    path("password/change/", sign_in.password_change, name="account_change_password"),
+    path("password/reset/", sign_in.password_reset, name="account_reset_password"),
+    path("password/reset/done/", sign_in.password_reset_done, name="account_reset_password_done"),
+    path("password/reset/key/done/", sign_in.password_reset_from_key_done, name="account_reset_password_from_key_done"),
+    re_path(
+        r"^password/reset/key/(?P<uidb36>[0-9A-Za-z]+)-(?P<key>.+)/$",
+        sign_in.password_reset_from_key,
+        name="account_reset_password_from_key",
+    ),
+]
+
+portal = (
+    [
+        path("", views.dashboard, name="dashboard"),
+        path("merchants/", views.merchants, name="merchants"),
+        path("merchants.csv", views.merchants_export, name="merchants_export"),
+        path("activity/", views.activity, name="activity"),
+        path("settings/", views.settings, name="settings"),
+        path("account/", views.account, name="account"),
+        path("account/<entity_id:entity_id>/", views.entity, name="entity"),
+    ],
+    "portal",
+)
+
+urlpatterns = [
+    path("livez", health.livez, name="livez"),
+    path("readyz", health.readyz, name="readyz"),
+    path("metrics", metrics.metrics, name="metrics"),
+    path("auth/", include(auth)),
+    path("admin/", admin.site.urls),
+    path("", include("tokens.urls")),
+    path("account/", include("accounts.urls")),
+    path("merchants/add/", add_merchant, name="add_merchant"),
+    path("", include(portal)),
+]

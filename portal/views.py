@@ -1,0 +1,167 @@
+"""Pages that show the account tree and the tokens together. They ask each app's querysets and own no rule."""
+
+from django.core.paginator import Page, Paginator
+from django.db.models import Count, Q
+from django.db.models.functions import Lower
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_safe
+
+from accounts import branches, spreadsheets
+from accounts.models import AuditEvent, Entity
+from accounts.pages import account_trail
+from accounts.permissions import Capability
+from accounts.standing import Standing
+from accounts.views import entity_page
+from portal.merchants import EXPORTED, LEAVES, MerchantFilter, exported, rows_for
+from portal.overview import totals_for
+from tokens.lifecycle import can_create
+from tokens.models import EXPIRES_SOON, Token
+from tokens.tables import PAGE, STATES, TokenFilter, TokenTable
+
+RECENT = 8
+
+
+@require_safe
+def dashboard(request: HttpRequest) -> HttpResponse:
+    """What is going on below what the reader may see."""
+    context = {
+        "section": "dashboard",
+        "breadcrumbs": [(_("Dashboard"), None)],
+        "totals": totals_for(request.user),
+        "events": AuditEvent.objects.visible_to(request.user).select_related("entity")[:RECENT],
+        "recent_tokens": _recent_tokens(request.user),
+    }
+    return render(request, "portal/dashboard.html", context)
+
+
+@require_safe
+def merchants(request: HttpRequest) -> HttpResponse:
+    """The grid of every merchant the reader may see (S1-1, S3-1)."""
+    chosen = MerchantFilter(request.GET, Entity.objects.visible_to(request.user).filter(kind=Entity.Kind.MERCHANT))
+    page = Paginator(chosen.sorted(), PAGE).get_page(request.GET.get("page"))
+    context = {
+        "section": "merchants",
+        "breadcrumbs": [(_("Merchants"), None)],
+        "filter": chosen,
+        "page": page,
+        "rows": rows_for(request.user, list(page)),
+        "can_add": Entity.objects.permitted(request.user, Capability.ENTITY_ADD).exclude(kind__in=LEAVES).exists(),
+    }
+    return render(request, "portal/merchants.html", context)
+
+
+@require_safe
+def merchants_export(request: HttpRequest) -> HttpResponse:
+    """The same merchants as CSV."""
+    chosen = MerchantFilter(request.GET, Entity.objects.visible_to(request.user).filter(kind=Entity.Kind.MERCHANT))
+    return spreadsheets.stream("merchants.csv", EXPORTED, exported(request.user, chosen.sorted()))
+
+
+@require_safe
+def activity(request: HttpRequest) -> HttpResponse:
+    """Everything that happened below what the reader may see, the newest first."""
+    events = AuditEvent.objects.visible_to(request.user).select_related("entity")
+    context = {
+        "section": "activity",
+        "breadcrumbs": [(_("Admin"), None), (_("Activity"), None)],
+        "events": Paginator(events, PAGE).get_page(request.GET.get("page")),
+    }
+    return render(request, "portal/activity.html", context)
+
+
+@require_safe
+def settings(request: HttpRequest) -> HttpResponse:
+    """Who the reader is here, and what that lets them do."""
+    context = {
+        "section": "settings",
+        "breadcrumbs": [(_("Settings"), None)],
+        "memberships": request.user.memberships.select_related("entity").order_by("entity__name"),
+    }
+    return render(request, "portal/settings.html", context)
+
+
+@require_safe
+def account(request: HttpRequest) -> HttpResponse:
+    """The account tree with nothing chosen yet; where there is one top only, that one."""
+    tree = branches.forest(request.user)
+    if len(tree.nodes) == 1:
+        return redirect(tree.nodes[0].entity)
+    context = {"section": "account", "breadcrumbs": account_trail(), "tree": tree}
+    context["can_add_top"] = request.user.has_platform_capability(Capability.ENTITY_ADD)
+    return render(request, "portal/account.html", context)
+
+
+@require_safe
+def entity(request: HttpRequest, entity_id: str) -> HttpResponse:
+    """The ENTITY tab: details, children, and the API tokens of a merchant (S0-1 ... S0-20)."""
+    chosen = Entity.objects.get_permitted(request.user, Capability.ENTITY_VIEW, entity_id=entity_id)
+    context = entity_page(request, chosen, "entity")
+    standing = context["standing"]
+    context["children"] = _children(request, chosen, context["tree"])
+    if chosen.is_merchant and Capability.TOKEN_VIEW in standing.held:
+        context |= _token_section(request, standing)
+    elif not chosen.is_merchant:
+        context |= _where_tokens_live(request, chosen)
+    return render(request, "portal/entity.html", context)
+
+
+def _children(request: HttpRequest, chosen: Entity, tree: branches.Branch) -> Page:
+    """Return a page of what stands directly below; the tree beside it has read that already, unless it is very much."""
+    drawn = branches.chosen_branch(tree)
+    if drawn and drawn.next_offset is None:
+        children = [node.entity for node in drawn.nodes]
+    else:
+        children = Entity.objects.visible_to(request.user).filter(parent=chosen).order_by(Lower("name"), "pk")
+    return Paginator(children, PAGE).get_page(request.GET.get("children"))
+
+
+def _token_section(request: HttpRequest, standing: Standing) -> dict:
+    tokens = Token.objects.visible_to(request.user).of(standing.entity).filter(kind=Token.Kind.API)
+    chosen = TokenFilter(request.GET, tokens)
+    table = TokenTable(chosen.qs, held=standing.held)
+    table.order_by = request.GET.getlist(table.prefixed_order_by_field) or table.order_by
+    table.page = Paginator(table.rows, PAGE).get_page(request.GET.get("page"))
+    table.paginator = table.page.paginator
+    return {
+        "table": table,
+        "filter": chosen,
+        "states": _states(tokens),
+        "status": chosen.form.cleaned_data.get("status", ""),
+        "query": chosen.form.cleaned_data.get("q", ""),
+        "can_add_token": can_create(standing),
+    }
+
+
+def _states(tokens) -> list[tuple[str, str, int]]:
+    """Return (state, label, how many tokens are in it) for each state, in one query."""
+    now = timezone.now()
+    works = Q(Q(expires_at__isnull=True) | Q(expires_at__gt=now), status="active")
+    stays = Q(works, retiring_since__isnull=True)
+    soon = Q(expires_at__lte=now + EXPIRES_SOON)
+    which = {
+        "active": stays,
+        "retiring": Q(works, retiring_since__isnull=False),
+        "expiring": stays & soon,
+        "expired": Q(status="active", expires_at__lte=now),
+    }
+    which |= {status: Q(status=status) for status in ("inactive", "revoked", "removed")}
+    counts = tokens.aggregate(**{state: Count("pk", filter=which[state]) for state in STATES})
+    return [(state, label, counts[state]) for state, label in STATES.items()]
+
+
+def _where_tokens_live(request: HttpRequest, chosen: Entity) -> dict:
+    """Return the merchants around a node that owns no tokens itself: those below it, or the one above (S0-10)."""
+    merchants = Entity.objects.visible_to(request.user).filter(kind=Entity.Kind.MERCHANT)
+    below = merchants.below(chosen).order_by(Lower("name"), "pk")
+    return {
+        "merchants_below": Paginator(below, PAGE).get_page(request.GET.get("merchants")),
+        "merchant_above": merchants.above(chosen).first(),
+    }
+
+
+def _recent_tokens(user) -> list[Token]:
+    tokens = Token.objects.visible_to(user).filter(last_used_at__isnull=False, kind=Token.Kind.API)
+    return list(tokens.select_related("entity").order_by("-last_used_at")[:RECENT])

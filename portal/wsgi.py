@@ -1,0 +1,21 @@
+"""The WSGI application: the gateways' endpoints in front, Django behind them.
+
+Django's request stack costs more than a decision itself; so those are picked by their path before it.
+"""
+
+import os
+from collections.abc import Callable, Iterable
+
+from django.core.wsgi import get_wsgi_application
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "portal.settings")
+pages = get_wsgi_application()
+
+from tokens.gateway import authorize, introspect  # noqa: E402  the apps must be loaded before their models are
+
+ENDPOINTS = {each.PATH: each.application for each in (authorize, introspect)}
+
+
+def application(environ: dict, start_response: Callable) -> Iterable[bytes]:
+    """Hand a gateway's question to its endpoint and everything else to Django."""
+    return ENDPOINTS.get(environ["PATH_INFO"].rstrip("/"), pages)(environ, start_response)
