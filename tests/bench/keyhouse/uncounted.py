@@ -1,0 +1,13 @@
+"""Keyhouse without counting, to see what counting costs. Nothing but this benchmark can be served like this."""
+
+from portal.wsgi import application
+from tokens import usage
+
+__all__ = ["application"]
+
+
+def _nothing(_token: int | None, *, caller: str, outcome: str) -> None:
+    """Count nothing."""
+
+
+usage.count = _nothing

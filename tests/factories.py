@@ -1,0 +1,64 @@
+"""Rows for tests: plain functions that go through the verbs wherever a person would."""
+
+import itertools
+
+from accounts import audit, lifecycle
+from accounts.models import Entity, Membership, User
+from accounts.permissions import Role
+from tokens import lifecycle as token_lifecycle
+from tokens.models import Token
+
+PASSWORD = "a long password for tests"
+SETUP = audit.Operator("test setup")
+
+_numbers = itertools.count(1)
+
+
+def make_entity(kind: str, name: str = "", *, under: Entity | None = None) -> Entity:
+    """Return a new entity with its position as the database has it now."""
+    entity = lifecycle.add(kind=kind, name=name or f"{kind.title()} {next(_numbers)}", under=under, by=SETUP)
+    return Entity.objects.get(pk=entity.pk)
+
+
+def make_merchant(name: str = "", *, under: Entity | None = None) -> Entity:
+    return make_entity(Entity.Kind.MERCHANT, name, under=under)
+
+
+def make_user(role: str | None = None, *, on: Entity | None = None, email: str = "", name: str = "") -> User:
+    """Return a new person, with `role` on `on` (None: the whole platform) where a role is given."""
+    user = User.objects.create_user(email or f"person{next(_numbers)}@test.example", PASSWORD, name=name)
+    if role:
+        give_role(user, role, on=on)
+    return user
+
+
+def give_role(user: User, role: str, *, on: Entity | None = None) -> None:
+    Membership(user=user, role=role, entity=on).save(force_insert=True)
+    user.__dict__.pop("grants", None)
+
+
+def make_administrator(entity: Entity) -> User:
+    return make_user(Role.ADMINISTRATOR, on=entity)
+
+
+def make_token(merchant: Entity, **options) -> tuple[Token, str]:
+    """Return a new API token of `merchant` and its secret string."""
+    return token_lifecycle.create(merchant, by=SETUP, **options)
+
+
+def make_gateway(**options) -> tuple[Token, str]:
+    """Return a new gateway credential and its secret string."""
+    return token_lifecycle.create(None, kind=Token.Kind.GATEWAY, by=SETUP, alias="Test gateway", **options)
+
+
+def put_into(token: Token, status: str) -> Token:
+    """Bring `token` from active into `status` by the verbs that lead there; return it as it is then."""
+    verbs = {
+        "active": (),
+        "inactive": ("deactivate",),
+        "revoked": ("deactivate", "revoke"),
+        "removed": ("deactivate", "remove"),
+    }
+    for verb in verbs[status]:
+        getattr(token_lifecycle, verb)(Token.objects.get(pk=token.pk), by=SETUP)
+    return Token.objects.get(pk=token.pk)

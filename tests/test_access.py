@@ -1,0 +1,219 @@
+"""The access matrix: every URL, every persona, own, foreign and missing objects, GET and POST.
+
+A URL without a row fails. A row says what the persona gets for an object of *Aurora Coffee* (or, without an object,
+at all); every persona but the platform's two is then also shown an object of nobody they know and one that does not
+exist, and the two answers must be the same to the byte.
+"""
+
+from http import HTTPStatus
+
+import pytest
+from django.contrib.auth.models import AnonymousUser
+from django.contrib.contenttypes.models import ContentType
+from django.db import connection, transaction
+from django.http import HttpResponse
+from django.test import Client
+from django.urls import URLPattern, URLResolver, get_resolver, reverse
+
+from accounts.models import Entity
+from accounts.permissions import Role
+from tests.access_matrix import ADMIN_ROWS, MATRIX, MODELS_IN_ADMIN, PERSONAS
+from tests.factories import SETUP, make_entity, make_merchant, make_token, make_user, put_into
+from tokens import rotation
+
+WRITTEN_BY_GET = {"django_session", "accounts_auditevent"}
+"""A look at the sign-in page may store a session; a look in the Django admin is an audit event. Nothing else."""
+
+
+MISSING_ENTITY, MISSING_KEY = "mer_0000000000000000", "0000000000000000"
+
+
+@pytest.fixture
+def world(db):
+    """Return the entities, tokens and signed-in clients of two partners who know nothing of each other."""
+    northwind, southgate = make_entity("partner", "Northwind Payments"), make_entity("partner", "Southgate Acquiring")
+    harbour = make_entity("company", "Harbour Group", under=northwind)
+    aurora, borealis = make_merchant("Aurora Coffee", under=harbour), make_merchant("Borealis Books", under=southgate)
+    stores = make_entity("channel", "Stores", under=aurora)
+    till = make_entity("terminal", "Till 1", under=stores)
+    people = {
+        "platform": make_user(Role.PLATFORM_ADMINISTRATOR),
+        "support": make_user(Role.SUPPORT),
+        "partner": make_user(Role.ADMINISTRATOR, on=northwind),
+        "merchant": make_user(Role.ADMINISTRATOR, on=aurora),
+        "developer": make_user(Role.DEVELOPER, on=aurora),
+        "viewer": make_user(Role.VIEWER, on=aurora),
+        "terminal": make_user(Role.TERMINAL_OPERATOR, on=till),
+        "rival": make_user(Role.ADMINISTRATOR, on=borealis),
+    }
+    clients = {name: Client(raise_request_exception=False) for name in PERSONAS}
+    for name, user in people.items():
+        clients[name].force_login(user)
+    tokens = {
+        (merchant, status): put_into(make_token(merchant, alias=f"{merchant.name} {status}")[0], status)
+        for merchant in (aurora, borealis)
+        for status in ("active", "inactive")
+    }
+    for merchant in (aurora, borealis):
+        retiring, _secret = make_token(merchant, alias=f"{merchant.name} retiring")
+        rotation.rotate(retiring, overlap=None, by=SETUP)
+        tokens[merchant, "retiring"] = retiring
+    return {"aurora": aurora, "borealis": borealis, "harbour": harbour, "people": people, "clients": clients} | {
+        "tokens": tokens
+    }
+
+
+def rows() -> list[tuple[str, str, list[int]]]:
+    """Return (URL name, method, status for each persona) for every row of both tables."""
+    text = MATRIX + "".join(
+        f"admin:{model}_{line}\n" for model in MODELS_IN_ADMIN for line in ADMIN_ROWS.strip().splitlines()
+    )
+    text = text.replace("tokens_token_history     GET  200 200", "tokens_token_history     GET  302 302")
+    table = [line.split() for line in text.strip().splitlines()]
+    return [(name, method, [int(status) for status in statuses]) for name, method, *statuses in table]
+
+
+def urls(resolver: URLResolver, namespace: str = "") -> set[str]:
+    found = set()
+    for pattern in resolver.url_patterns:
+        if isinstance(pattern, URLResolver):
+            found |= urls(pattern, f"{namespace}{pattern.namespace}:" if pattern.namespace else namespace)
+        elif isinstance(pattern, URLPattern) and pattern.name:
+            found.add(namespace + pattern.name)
+    return found
+
+
+STATUS_FOR = {"reactivate": "inactive", "revoke": "inactive", "remove": "inactive"}
+STATUS_FOR |= {"extend": "retiring", "end": "retiring", "cancel": "retiring"}
+"""Verb of a token -> the state in which it can be done, where that is not active."""
+
+
+def address(name: str, world: dict, merchant: Entity | None) -> str:
+    """Return the URL `name` for an object of `merchant`, or for one that does not exist."""
+    if name in {"portal:entity", "tokens:developers", "tokens:add", "tokens:export"} or name in BY_ENTITY:
+        return reverse(name, args=[merchant.entity_id if merchant else MISSING_ENTITY])
+    if name.startswith("tokens:"):
+        status = STATUS_FOR.get(name.split(":")[1], "active")
+        return reverse(name, args=[world["tokens"][merchant, status].key_id if merchant else MISSING_KEY])
+    if name == "account_reset_password_from_key":
+        return reverse(name, args=["1", "set-password"])
+    if name.startswith("admin:"):
+        return admin_address(name, world, merchant)
+    return reverse(name)
+
+
+def admin_address(name: str, world: dict, merchant: Entity | None) -> str:
+    if name == "admin:app_list":
+        return reverse(name, args=["tokens"])
+    if name == "admin:view_on_site":
+        return reverse(name, args=[ContentType.objects.get_for_model(Entity).pk, merchant.pk])
+    if name.rsplit("_", 1)[-1] in {"history", "delete", "change"} and name != "admin:password_change":
+        row = {
+            "accounts_entity": lambda: merchant,
+            "accounts_user": lambda: world["people"]["merchant"],
+            "accounts_membership": world["people"]["merchant"].memberships.get,
+            "accounts_auditevent": lambda: type("First", (), {"pk": 1}),
+            "tokens_token": lambda: world["tokens"][merchant, "active"],
+        }[name.split(":")[1].rsplit("_", 1)[0]]()
+        return reverse(name, args=[row.pk])
+    return reverse(name)
+
+
+BY_ENTITY = {
+    f"accounts:{verb}" for verb in ("branch", "users", "activity", "add", "edit", "move", "suspend", "reactivate")
+}
+HAS_OBJECT = BY_ENTITY | {"portal:entity", "tokens:developers", "tokens:add", "tokens:export"}
+
+
+def typed(name: str, world: dict) -> dict[str, str]:
+    """Return what somebody who may do it would send in the form of the URL `name`."""
+    wanted = {"mode": "live", "alias": "New", "permissions": ["customer.view"]}
+    wanted["form_key"] = "7b1a3e0e-5d6e-4b6e-9f9a-0a4c0f3b1c2d"
+    return {
+        "accounts:add": {"kind": "channel", "name": "Pop-up shop"},
+        "accounts:add_top": {"kind": "partner", "name": "Westfield Payments"},
+        "accounts:edit": {"name": "Aurora Coffee Roasters"},
+        "accounts:move": {"destination": "Northwind Payments"},
+        "add_merchant": {"name": "Delta Flowers", "parent": "Harbour Group"},
+        "tokens:add": wanted,
+        "tokens:duplicate": wanted,
+        "tokens:edit": {"alias": "Renamed"},
+        "tokens:rotate": {"overlap": "3600", "form_key": wanted["form_key"]},
+        "tokens:extend": {"overlap": "3600"},
+    }.get(name, {})
+
+
+def send(client: Client, method: str, url: str, data: dict[str, str]):
+    """Send one request and undo whatever it did."""
+    with transaction.atomic():
+        response = client.get(url) if method == "GET" else client.post(url, data)
+        if response.streaming:
+            response = HttpResponse(response.getvalue(), status=response.status_code, headers=response.headers)
+        transaction.set_rollback(True)
+    return response
+
+
+def test_every_url_has_a_row():
+    """S2-19: nothing is reachable that nobody thought about."""
+    assert urls(get_resolver()) == {name for name, _method, _statuses in rows()}
+
+
+@pytest.mark.parametrize(("name", "method", "statuses"), rows(), ids=lambda value: str(value)[:40])
+def test_each_persona_gets_what_the_matrix_says(world, name, method, statuses):
+    """S0-9, S2-17, S2-18, S2-19, C9: own objects as the role allows; 404 for what one may not know of."""
+    got = []
+    for persona in PERSONAS:
+        response = send(world["clients"][persona], method, address(name, world, world["aurora"]), typed(name, world))
+        got.append(response.status_code)
+        if persona not in {"platform", "support", "rival"}:
+            assert b"Borealis" not in response.content, f"{persona} reads of another merchant"
+        if persona == "rival":
+            assert b"Aurora" not in response.content, "the rival reads of another merchant"
+    assert dict(zip(PERSONAS, got, strict=True)) == dict(zip(PERSONAS, statuses, strict=True))
+
+
+@pytest.mark.parametrize("name", sorted(HAS_OBJECT | {n for n in urls(get_resolver()) if n.startswith("tokens:")}))
+@pytest.mark.parametrize("method", ["GET", "POST"])
+def test_foreign_and_missing_are_the_same_to_the_byte(world, name, method):
+    """S2-17, S2-19: what one may not see is as good as not there."""
+    for persona in PERSONAS[2:]:
+        other = world["aurora"] if persona == "rival" else world["borealis"]
+        client = world["clients"][persona]
+        foreign = send(client, method, address(name, world, other), typed(name, world))
+        missing = send(client, method, address(name, world, None), typed(name, world))
+        expected = (
+            {HTTPStatus.FOUND} if persona == "anonymous" else {HTTPStatus.NOT_FOUND, HTTPStatus.METHOD_NOT_ALLOWED}
+        )
+        assert foreign.status_code in expected, persona
+        assert (foreign.status_code, foreign.content) == (missing.status_code, missing.content), persona
+        if persona != "anonymous":  # there, the address of the sign-in page holds the one that was asked for
+            assert foreign.headers == missing.headers, persona
+
+
+@pytest.mark.parametrize("name", sorted({name for name, method, _statuses in rows() if method == "GET"}))
+def test_get_never_changes_a_row(world, name):
+    """DESIGN 7: GET asks, POST acts."""
+    for persona in PERSONAS:
+        before = contents()
+        with transaction.atomic():
+            world["clients"][persona].get(address(name, world, world["aurora"]))
+            after = contents()
+            transaction.set_rollback(True)
+        assert after == before, persona
+
+
+def contents() -> dict[str, list]:
+    """Return every row of every table that a GET must leave alone."""
+    with connection.cursor() as cursor:
+        tables = [table for table in connection.introspection.table_names(cursor) if table not in WRITTEN_BY_GET]
+        found = {}
+        for table in tables:
+            cursor.execute(f"SELECT * FROM {connection.ops.quote_name(table)}")  # noqa: S608  names from the database
+            found[table] = sorted(map(repr, cursor.fetchall()))
+    return found
+
+
+def test_nobody_signed_in_sees_nothing(db):
+    """S2-19: a query for nobody is empty, whatever there is."""
+    make_merchant("Aurora Coffee")
+    assert not Entity.objects.visible_to(AnonymousUser()).exists()

@@ -1,0 +1,245 @@
+"""The demo: the same invented platform at every start, whole, and open to nobody but this machine."""
+
+from datetime import UTC, datetime, timedelta
+from http import HTTPStatus
+
+import pytest
+from django.db import transaction
+from django.db.models import Max, Q, Sum
+from django.test import Client
+from django.utils import timezone
+
+from accounts import audit, tree
+from accounts.models import AuditEvent, Entity, Membership, User
+from portal.demo.credentials import PASTS
+from portal.demo.people import COLLEAGUES, PASSWORD, PERSONAS
+from portal.demo.plans import AURORA, Plan
+from portal.demo.seed import seed
+from portal.demo.usage import buckets
+from portal.demo.world import World
+from tokens import verification
+from tokens.evidence import evidence_of
+from tokens.models import Token, UsageBucket
+
+NOW = datetime(2026, 3, 14, 15, 9, 26, tzinfo=UTC)
+
+
+@pytest.fixture
+def secrets(db) -> dict[str, str]:
+    """Seed the test's database; return the secrets that a visitor gets."""
+    return seed(timezone.now())
+
+
+def merchant(name: str) -> Entity:
+    return Entity.objects.get(name=name)
+
+
+def sign_in(login: str, password: str = PASSWORD) -> tuple[Client, int]:
+    """Return a browser after the sign-in page, and the page's status: a redirect where that went well."""
+    client = Client()
+    address = f"{login}@demo.keyhouse.test"
+    return client, client.post("/auth/login/", {"login": address, "password": password}).status_code
+
+
+# The people
+
+
+def test_every_persona_signs_in_at_the_real_page_and_sees_a_dashboard(secrets):
+    for person in PERSONAS:
+        client, status = sign_in(person.login)
+        assert status == HTTPStatus.FOUND, person.login
+        assert client.get("/").status_code == HTTPStatus.OK, person.login
+
+
+def test_nobody_else_of_the_demo_can_sign_in(secrets):
+    for person in COLLEAGUES:
+        assert sign_in(person.login)[1] == HTTPStatus.OK, person.login
+    assert User.objects.count() == len(PERSONAS) + len(COLLEAGUES)
+
+
+def test_each_persona_may_what_its_line_promises(secrets):
+    """S2-17, S2-18: what somebody sees follows from their role and where it hangs."""
+    account = f"/account/{merchant('Aurora Coffee').entity_id}/"
+    add = f"{account}tokens/add/"
+    ok, hidden, forbidden = HTTPStatus.OK, HTTPStatus.NOT_FOUND, HTTPStatus.FORBIDDEN
+    expected = {
+        "platform": (ok, ok, ok),
+        "support": (ok, forbidden, ok),
+        "partner": (ok, ok, HTTPStatus.FOUND),
+        "merchant": (ok, ok, HTTPStatus.FOUND),
+        "developer": (ok, ok, HTTPStatus.FOUND),
+        "viewer": (ok, forbidden, HTTPStatus.FOUND),
+        "terminal": (hidden, hidden, HTTPStatus.FOUND),
+        "rival": (hidden, hidden, HTTPStatus.FOUND),
+    }
+    for login, statuses in expected.items():
+        client = sign_in(login)[0]
+        assert tuple(client.get(url).status_code for url in (account, add, "/admin/")) == statuses, login
+
+
+# The same at every start
+
+
+def snapshot() -> list:
+    """Return everything about the demo that does not depend on the moment it was made."""
+    return [
+        list(Entity.objects.order_by("tree_id", "lft").values_list("entity_id", "kind", "name", "status", "level")),
+        sorted(Token.objects.values_list("key_id", "alias", "mode", "status", "scope", "last4", "entity__name")),
+        list(AuditEvent.objects.order_by("number").values_list("type", "target", "actor_label", "origin", "details")),
+        list(Membership.objects.order_by("pk").values_list("user__email", "role", "entity__name")),
+    ]
+
+
+def test_the_demo_is_the_same_at_every_start(db):
+    shots = []
+    for moment in (NOW, NOW + timedelta(days=40, hours=11, minutes=50)):
+        with transaction.atomic():
+            seed(moment)
+            # What differs on purpose: the two secrets are new each time, and with them the end of their masks.
+            Token.objects.filter(last4__in=[text[-4:] for text in _kept(moment)]).update(last4="")
+            shots.append(snapshot())
+            transaction.set_rollback(True)
+    assert shots[0] == shots[1]
+
+
+def _kept(moment: datetime) -> list[str]:
+    """Nothing is made twice: a second seed returns no secrets, so the masks are looked up by their plans."""
+    assert seed(moment) == {}
+    with_secret = Token.objects.filter(key_id__in=[plan.key_id for plan in AURORA if plan.kept_as])
+    gateway = Token.objects.filter(alias="Edge gateway Frankfurt")
+    return [token.last4 for token in with_secret.union(gateway)]
+
+
+def test_a_second_start_keeps_what_people_changed(secrets):
+    Entity.objects.filter(name="Cedar Cycles").update(name="Cedar & Sons")
+    before = snapshot()
+    assert seed(timezone.now()) == {}
+    assert snapshot() == before
+
+
+# What there is
+
+
+def test_the_tree_and_the_audit_chain_are_whole(secrets):
+    assert list(tree.check()) == []
+    assert list(audit.verify()) == []
+
+
+def test_the_tree_has_the_sights_that_pages_must_cope_with(secrets):
+    merchants = Entity.objects.filter(kind="merchant")
+    assert Entity.objects.filter(kind="partner").count() == 2
+    assert 55 <= merchants.count() <= 65
+    assert max(len(name) for name in merchants.values_list("name", flat=True)) > 75
+    assert merchants.filter(name="مقهى الياسمين").exists()
+    assert merchants.filter(status="suspended").exists()
+    assert merchants.filter(parent__status="suspended", status="active").exists()
+    assert merchants.filter(tokens=None).exists()
+    assert Token.objects.filter(entity__name="Kestrel Travel").count() > 50
+    assert list(merchant("Aurora Coffee").get_children().values_list("name", flat=True)) == ["Web shop", "Stores"]
+    assert merchant("Borealis Books").get_root().name == "Southgate Acquiring"
+
+
+def test_there_is_a_token_in_every_state_type_and_preset(secrets):
+    """S0-17, S1-6, S1-14: whatever a list can show is there to be seen."""
+    tokens = list(Token.objects.filter(kind="api"))
+    assert {token.state for token in tokens} == {"active", "retiring", "inactive", "expired", "revoked", "removed"}
+    assert {token.mode for token in tokens} == {"live", "test"}
+    assert {str(token.preset_label) for token in tokens} == {"Read-only", "Write", "Full access", "Custom"}
+
+
+def test_aurora_coffee_looks_as_in_the_picture(secrets):
+    """S3-4: the figures of the last 24 hours."""
+    tokens = {token.alias: token for token in Token.objects.filter(entity__name="Aurora Coffee")}
+    evidence = evidence_of(tokens.values())
+    shown = {
+        alias: (token.state, str(token.preset_label), evidence[token.pk].good, evidence[token.pk].refused)
+        for alias, token in tokens.items()
+    }
+    assert shown == {
+        "Checkout backend": ("active", "Full access", 12_408, 31),
+        "Checkout backend (old)": ("retiring", "Full access", 214, 0),
+        "Nightly settlement export": ("active", "Read-only", 24, 0),
+        "Sandbox tests": ("inactive", "Custom", 0, 0),
+        "Agency integration": ("revoked", "Write", 0, 0),
+        "Summer festival till": ("expired", "Write", 0, 42),
+        "Old web shop plugin": ("removed", "Full access", 0, 0),
+    }
+    assert tokens["Checkout backend"].replaces == tokens["Checkout backend (old)"]
+    assert sum(count > 0 for count in evidence[tokens["Nightly settlement export"].pk].hourly) == 1
+
+
+def test_nothing_under_a_suspended_entity_has_been_accepted_lately(secrets):
+    for top in Entity.objects.filter(status="suspended"):
+        used = UsageBucket.objects.filter(token__entity__in=Entity.objects.below(top))
+        assert set(used.values_list("outcome", flat=True)) <= {"suspended"}
+        assert used.aggregate(total=Sum("count"))["total"], top.name
+
+
+# A past that adds up
+
+
+def test_every_change_of_the_past_left_its_event_and_nothing_lies_ahead(secrets):
+    events: dict[str, list[str]] = {}
+    for event in AuditEvent.objects.order_by("number"):
+        assert event.at <= timezone.now()
+        events.setdefault(event.target, []).append(event.type)
+    for token in Token.objects.all():
+        created = "token.created" if token.entity_id else "gateway.created"
+        rotated = ["token.rotated"] if token.alias == "Checkout backend (old)" else []
+        assert events[token.key_id] == [created, *rotated, *PASTS[token.status]], token.alias
+        assert token.created_at < (token.changed_at or timezone.now())
+        assert token.entity is None or token.entity.created_at < token.created_at
+    for entity in Entity.objects.all():
+        suspended = ["entity.suspended"] if entity.is_suspended else []
+        assert events[entity.entity_id] == ["entity.added", *suspended], entity.name
+        assert entity.parent is None or entity.parent.created_at < entity.created_at
+    assert all("member.added" in events[person.email] for person in PERSONAS + COLLEAGUES)
+    times = list(AuditEvent.objects.order_by("number").values_list("at", flat=True))
+    assert times == sorted(times)
+
+
+def test_no_token_was_good_after_it_had_ended_and_each_knows_its_last_use(secrets):
+    """S0-20."""
+    for token in Token.objects.annotate(last_good=Max("usage__last_at", filter=Q(usage__outcome="good"))):
+        assert token.last_good in {None, token.last_used_at}, token.alias
+        ended = token.expires_at if token.state == "expired" else token.changed_at
+        if token.last_used_at:
+            assert token.created_at < token.last_used_at <= (ended or timezone.now()), token.alias
+
+
+@pytest.mark.parametrize("rhythm", ["day", "even", "night", "falling"])
+@pytest.mark.parametrize("clock", ["00:00:00", "02:00:00", "02:00:01", "11:59:59", "23:30:00"])
+def test_the_hours_add_up_whenever_the_demo_is_started(rhythm, clock):
+    now = datetime.fromisoformat(f"2026-03-14T{clock}+00:00")
+    plan = Plan("A", born=9, good=12_408, refused={"mode": 31}, rhythm=rhythm, callers=("192.0.2.1", "2001:db8::1"))
+    rows = list(buckets(World(now), plan))
+    last_day = [row for row in rows if row.hour > now - timedelta(hours=24)]
+    assert sum(row.count for row in last_day if row.outcome == "good") == 12_408
+    assert sum(row.count for row in last_day if row.outcome == "mode") == 31
+    assert len({(row.hour, row.caller, row.outcome) for row in rows}) == len(rows)
+    assert all(row.count > 0 for row in rows)
+    assert all(row.hour <= row.first_at <= row.last_at < row.hour + timedelta(hours=1) for row in rows)
+    assert all(row.last_at <= now for row in rows)
+
+
+# The secrets
+
+
+def test_only_the_two_kept_secrets_are_good_for_anything(secrets):
+    assert set(secrets) == {"demo-gateway", "demo-token"}
+    answer = verification.decide(secrets["demo-token"], gateway=secrets["demo-gateway"], mode="live")
+    assert answer is not None
+    assert answer.allowed
+    assert answer.entity == merchant("Aurora Coffee").entity_id
+    digests = [bytes(digest) for digest in Token.objects.exclude(digest=None).values_list("digest", flat=True)]
+    assert len(set(digests)) == len(digests)
+
+
+def test_the_secrets_are_new_at_every_start(db):
+    found = []
+    for _start in range(2):
+        with transaction.atomic():
+            found.append(seed(NOW))
+            transaction.set_rollback(True)
+    assert found[0]["demo-token"] != found[1]["demo-token"]
+    assert found[0]["demo-gateway"] != found[1]["demo-gateway"]

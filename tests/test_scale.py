@@ -1,0 +1,87 @@
+"""A page takes as many queries for many rows as for few. For what it takes of time: `python -m tests.bench.scale`."""
+
+from datetime import timedelta
+from http import HTTPStatus
+
+import pytest
+from django.db import connection
+from django.test import Client
+from django.test.utils import CaptureQueriesContext
+from django.utils import timezone
+
+from accounts import lifecycle
+from accounts.models import Entity
+from accounts.permissions import Role
+from tests.bench.scale import World, ask, pages
+from tests.factories import make_administrator, make_entity, make_merchant, make_token, make_user, put_into
+from tokens.models import Token, UsageBucket
+
+MOST = 12
+"""Queries of one page, session and person included."""
+
+
+@pytest.fixture
+def place(db) -> World:
+    """Return a partner with a merchant that has a few of everything, and who looks at it."""
+    partner = make_entity(Entity.Kind.PARTNER, "Northwind")
+    make_entity(Entity.Kind.PARTNER, "Eastwind")
+    merchant = make_merchant("Juniper", under=partner)
+    people = {
+        "platform": make_user(Role.PLATFORM_ADMINISTRATOR),
+        "partner": make_administrator(partner),
+        "merchant": make_administrator(merchant),
+    }
+    return add_rows(World(partner, merchant, people), 4)
+
+
+def add_rows(place: World, count: int) -> World:
+    """Add `count` of everything that a page lists."""
+    this_hour = timezone.now().replace(minute=0, second=0, microsecond=0)
+    for number in range(count):
+        merchant = make_merchant(f"Juniper {number}", under=place.partner)
+        channel = make_entity(Entity.Kind.CHANNEL, under=place.merchant)
+        make_entity(Entity.Kind.TERMINAL, under=channel)
+        lifecycle.edit(channel, name=f"Web {number}", by=place.people["merchant"])
+        make_user(Role.VIEWER, on=place.merchant)
+        make_token(merchant)
+        token, _secret = make_token(place.merchant, alias=f"Cedar {number}")
+        UsageBucket.objects.bulk_create(
+            UsageBucket(
+                token=token,
+                hour=this_hour - timedelta(hours=ago),
+                caller="192.0.2.1",
+                outcome=outcome,
+                count=3,
+                first_at=this_hour,
+                last_at=this_hour,
+            )
+            for ago in range(2)
+            for outcome in ("good", "expired")
+        )
+        Token.objects.filter(pk=token.pk).update(last_used_at=this_hour)
+        put_into(token, ("active", "inactive", "revoked", "removed")[number % 4])
+    return place
+
+
+def counts(place: World) -> dict[tuple[str, str], int]:
+    """Return how many queries each page takes of each person who may see it."""
+    found = {}
+    for who, user in place.people.items():
+        client = Client()
+        client.force_login(user)
+        for name, address in pages(place).items():
+            with CaptureQueriesContext(connection) as queries:
+                status = ask(client, address)
+            if status == HTTPStatus.OK:
+                found[who, name] = len(queries)
+    return found
+
+
+def test_a_page_takes_the_same_queries_for_many_rows_as_for_few(place: World):
+    few = counts(place)
+    add_rows(place, 24)
+    many = counts(place)
+    assert many == few
+    assert {page: count for page, count in many.items() if count > MOST} == {}
+    assert {who for who, _ in many} == set(place.people)
+    assert {page for _, page in many} == set(pages(place))
