@@ -18,7 +18,7 @@ from accounts.models import AuditEvent, Entity
 from accounts.permissions import Capability
 from accounts.refusals import Refused
 from tokens import lifecycle
-from tokens.evidence import evidence_of
+from tokens.evidence import evidence_of, refusals_of
 from tokens.models import Token
 
 
@@ -45,8 +45,14 @@ class TokenAdmin(LookUpOnly):
         "changed_by",
         "expires_at",
         "last_used_at",
+        "refusals",
     )
     readonly_fields = fields
+
+    @admin.display(description=_("refused in the last 24 hours"))
+    def refusals(self, token: Token) -> str:
+        """Why and how often, in words: a gateway whose question is at fault is found here."""
+        return "; ".join(f"{reason}: {total}" for reason, total in refusals_of(token))
 
     def get_queryset(self, request: HttpRequest) -> QuerySet:
         """Leave what a guess could be checked against in the database: it is not needed to show anything."""

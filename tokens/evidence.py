@@ -25,6 +25,8 @@ REASONS = {
     "entity": _("Asked for an entity that is not this merchant's"),
     "network": _("From an address outside the allowed networks"),
     "permission": _("The token does not have the permission"),
+    "unknown": _("A key ID that nobody has"),
+    "question": _("This gateway asks with a parameter that is misspelt, unknown, repeated or blank"),
 }
 """Why a token was refused -> how its owner is told, inside the portal only."""
 

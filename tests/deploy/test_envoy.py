@@ -39,12 +39,12 @@ def running(start) -> tuple[Edge, PaymentCore, PaymentCore]:
     return start()
 
 
-def entity_asked(keyhouse: PaymentCore) -> list[str]:
-    """Return what every question so far bound as entity, and forget the questions."""
+def entity_asked(keyhouse: PaymentCore) -> list[list[str]]:
+    """Return what every question so far bound as entity, and how often, and forget the questions."""
     lines = [asked["line"] for asked in keyhouse.asked]
     keyhouse.asked.clear()
     assert all("mode=live&permission=payment_transaction.edit" in line for line in lines)
-    return [re.search(r"[?&]entity=([^& ]*)", line)[1] for line in lines]
+    return [re.findall(r"[?&]entity=([^& ]*)", line) for line in lines]
 
 
 def test_an_entity_in_the_path_is_bound_whatever_else_the_client_says(running):
@@ -58,7 +58,7 @@ def test_an_entity_in_the_path_is_bound_whatever_else_the_client_says(running):
         ]:
             reply = edge.ask(f"/v1/entities/{MINE}/payments/{query}", SECRET, *lines)
             assert reply.status == HTTPStatus.OK
-            assert entity_asked(keyhouse) == [MINE], (query, lines)
+            assert entity_asked(keyhouse) == [[MINE]], (query, lines)
             assert reply.told("X-Keyhouse-Asked-Entity") == []
     assert core.asked[-1]["line"] == f"GET /v1/entities/{MINE}/payments/? HTTP/1.1"
 
@@ -67,7 +67,7 @@ def test_no_entity_is_bound_where_the_path_has_none(running):
     edge, keyhouse, _ = running
     for line in ["X-A: b", f"X-Keyhouse-Asked-Entity: {OTHER}"]:
         assert edge.ask(f"/v1/payments/?entity={OTHER}", SECRET, line).status == HTTPStatus.OK
-        assert entity_asked(keyhouse) == [""]
+        assert entity_asked(keyhouse) == [[]]
 
 
 def test_a_path_that_holds_no_entity_is_not_served(running):
@@ -82,9 +82,16 @@ def test_where_the_pattern_does_not_fit_the_whole_path_is_asked_for(start):
     """Should somebody change one of the two patterns and not the other: that is no entity, and nobody gets through."""
     edge, keyhouse, _ = start(**{"^/v1/entities/([a-z]{3}_": "^/v2/entities/([a-z]{3}_"})
     edge.ask(f"/v1/entities/{MINE}/payments/", SECRET)
-    (asked,) = entity_asked(keyhouse)
+    ((asked,),) = entity_asked(keyhouse)
     assert MINE in asked
     assert asked != MINE
+
+
+def test_a_route_that_takes_no_entity_from_its_path_asks_what_keyhouse_refuses(start):
+    """Should somebody forget the pattern but ask for an entity: `entity=` alone is a question that answers 403."""
+    edge, keyhouse, _ = start(**{"key: entity\n": "key: other\n"})
+    edge.ask(f"/v1/entities/{MINE}/payments/", SECRET)
+    assert entity_asked(keyhouse) == [[""]]
 
 
 def test_a_route_that_names_nothing_asks_for_what_no_token_may_do(start):

@@ -16,11 +16,8 @@ from tests.tokens.clients import Edge
 
 PAY, SECRET = "/v1/payments/", "kh_api_live_of_the_client"
 GOOD = "200 OK\r\nX-Keyhouse-Entity: mer_1\r\nX-Keyhouse-Mode: live\r\nSet-Cookie: a=b\r\nX-Other: y\r\nLocation: /x"
-QUESTION = "/gateway/authorize?{}mode=live&permission=payment_transaction.edit{}"
-ASKED = {
-    "envoy": f"POST {QUESTION.format('entity=&', '')} HTTP/1.1",
-    "traefik": f"GET {QUESTION.format('', '&caller=x-forwarded-for')} HTTP/1.1",
-}
+QUESTION = "/gateway/authorize?mode=live&permission=payment_transaction.edit"
+ASKED = {"envoy": f"POST {QUESTION} HTTP/1.1", "traefik": f"GET {QUESTION}&caller=x-forwarded-for HTTP/1.1"}
 
 
 class Between(Edge):

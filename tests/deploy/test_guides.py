@@ -165,7 +165,7 @@ def test_a_service_lets_nobody_in_while_keyhouse_fails_and_keeps_its_connections
         assert len(asked.asked) == 20
         assert asked.connections <= 2
         line, said = asked.asked[0]["line"], {each.lower(): value.strip() for each, value in asked.asked[0]["headers"]}
-        query = "permission=payment_transaction.edit&mode=live&entity="
+        query = "permission=payment_transaction.edit&mode=live"
         assert line == f"GET /gateway/authorize?{query} HTTP/1.1"
         assert said["authorization"] == f"Bearer {house.secret}"
         assert said["x-keyhouse-gateway"] == "the credential"

@@ -14,6 +14,8 @@ from accounts.models import AuditEvent, Entity
 from accounts.permissions import Role
 from tests.factories import make_entity, make_gateway, make_merchant, make_token, make_user, put_into
 from tests.reading import client_of, read
+from tokens import usage
+from tokens.evidence import REASONS
 from tokens.models import Token
 
 TOKENS = reverse("admin:tokens_token_changelist")
@@ -59,6 +61,14 @@ def test_support_finds_a_token_by_merchant_entity_id_key_id_or_alias(support, me
     make_token(make_merchant("Cedar Cycles"), alias="Another")
     for query in ("aurora", merchant.entity_id, token.key_id, "checkout"):
         assert {link.split("?")[0] for link in found(support, TOKENS, query)} == {change(token)}, query
+
+
+def test_the_page_of_a_gateway_says_that_its_question_is_at_fault(support):
+    gateway, _ = make_gateway()
+    for _ in range(3):
+        usage.count(gateway.pk, caller="192.0.2.1", outcome="question")
+    usage.flush()
+    assert f"{REASONS['question']}: 3" in support.get(change(gateway)).content.decode()
 
 
 @pytest.mark.parametrize("role", [Role.SUPPORT, Role.PLATFORM_ADMINISTRATOR])

@@ -11,6 +11,7 @@ from tests.factories import make_gateway, make_merchant, make_token, put_into
 from tests.tokens.conftest import House, rewritten, with_another_secret
 from tests.tokens.questions import IDENTITY, Answer, ask
 from tokens import usage
+from tokens.evidence import REASONS, refusals_of
 from tokens.formats import mint, write
 from tokens.models import Token, UsageBucket
 
@@ -86,7 +87,7 @@ def test_whatever_is_not_good_gets_the_same_401_byte_for_byte(house, gateway):
 def test_whatever_is_good_but_not_allowed_gets_the_same_403_byte_for_byte(house, gateway):
     _, sdk = make_token(house.merchant, kind=Token.Kind.SDK)
     assert gateway(sdk) == gateway(house.gateway_secret) == NOT_ALLOWED
-    for query in ["mode=test", "mode=x", f"entity={house.sibling.entity_id}", "entity=mer_none", "permission=x"]:
+    for query in ["mode=test", f"entity={house.sibling.entity_id}", "entity=mer_none", "permission=x"]:
         assert gateway(query=query) == NOT_ALLOWED, query
 
 
@@ -130,19 +131,48 @@ def test_a_payers_cookie_that_looks_a_little_like_a_token_changes_nothing(gatewa
 
 
 @pytest.mark.parametrize("query", [
-    "mode=live&mode=live", "mode=live&mode=test", "mode=test&mode=live", "mode=live&%6dode=live", "mode=&mode=live",
-    "permission=payment_route.view&permission=payment_route.edit", "entity=&entity=", "mode=%ff", "entity=%00",
-    "entity=" + "x" * 1_000, "&".join(f"x{number}=" for number in range(17)), "entity=%ed%a0%80", "mode=live%00",
+    # misspelt, or none of ours
+    "permision=payment_transaction.edit", "Permission=payment_route.view", "permission%20=payment_route.view",
+    "x=y", "mode=live&x=y", "mode=live&Mode=live", "method=GET", "é=\xff", "mode=live;permission=payment_route.view",
+    # said twice
+    "mode=live&mode=live", "mode=live&mode=test", "mode=live&%6dode=live", "entity=&entity=",
+    "permission=payment_route.view&permission=payment_route.edit", "mode=live&" * 50_000,
+    # blank
+    "mode=", "mode", "permission=&mode=live", "entity=", "caller=", "entity=%20", "entity=+", "mode=live&entity=",
+    # no list of parameters
+    "&", "&&", "mode=live&", "mode=live&&permission=payment_route.view", "=", "=live", "?mode=live",
+    # what no parameter can say
+    "mode=x", "mode=Live", "mode=%ff", "entity=%00", "mode=live%00", "entity=%ed%a0%80", "mode=live%0a",
+    "entity=\ud800", "entity=m%C3%A9r", "entity=" + "x" * 1_000, "&".join(f"x{number}=y" for number in range(17)),
 ])  # fmt: skip
-def test_a_question_that_can_be_read_in_two_ways_is_refused(gateway, query):
-    assert gateway(query=query) == REFUSED
+def test_a_question_that_is_not_exact_lets_nobody_through(house, gateway, query):
+    """What a misspelt or blank parameter was to bind, nothing would bind."""
+    assert gateway(query=query) == gateway("nonsense", query) == NOT_ALLOWED
+    assert counted() == {(house.gateway.pk, "unknown", "question"): 2}, "the gateway's fault, and on its account"
 
 
 @pytest.mark.parametrize(
-    "query", ["", "x=y", "x=y&x=z", "&&", "mode", "mode=", "mode=live&Mode=test", "mode=%6cive", "é=\xff"]
+    "query", ["", "mode=live", "mode=%6cive", "m%6fde=live", "mode=live&permission=payment_transaction.edit"]
 )
-def test_what_is_no_binding_binds_nothing(gateway, query):
+def test_an_exact_question_is_understood_however_it_is_encoded(gateway, query):
     assert gateway(query=query).status == OK
+
+
+def test_what_is_wrong_with_a_question_is_told_to_nobody_without_a_gateways_credential(house, gateway, caplog):
+    for credential in ["", "nonsense", house.secret, with_another_secret(house.gateway_secret)]:
+        assert gateway(query="permision=x", X_Keyhouse_Gateway=credential) == REFUSED
+    assert counted() == {}
+    assert "permision" not in caplog.text
+
+
+def test_the_operator_finds_what_is_wrong_in_the_log_once_and_in_the_portal(house, gateway, caplog):
+    for _ in range(3):
+        gateway(query="mode=live&permission=&entity=mer_1")
+    said = [record.getMessage() for record in caplog.records]
+    fault = "it leaves `permission` blank, or says what cannot be"
+    assert said == [f"The questions of gateway {house.gateway.key_id} are refused: {fault}."]
+    counted()
+    assert refusals_of(house.gateway) == [(REASONS["question"], 3)]
 
 
 @pytest.mark.parametrize(("told", "noted"), [
@@ -229,7 +259,8 @@ def test_no_bytes_get_anything_but_the_three_answers(
     house, gateway, authorization, asking, caller, request_id, cookie, query
 ):
     odd = {"X_Keyhouse_Caller": caller, "X_Request_Id": request_id, "Cookie": cookie}
-    assert gateway(query=query, Authorization=authorization, **odd) == REFUSED
+    assert gateway(Authorization=authorization, **odd) == REFUSED
+    assert gateway(query=query, Authorization=authorization, **odd) in (REFUSED, NOT_ALLOWED)
     assert gateway(query=query, X_Keyhouse_Gateway=asking, **odd) == REFUSED
     answer = gateway(query=query, **odd)
     assert answer.status in {OK, UNAUTHORIZED, FORBIDDEN}

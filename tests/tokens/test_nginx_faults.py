@@ -96,11 +96,30 @@ def test_keyhouse_is_asked_with_three_headers_and_its_credential_and_nothing_of_
     assert len(asked["headers"]) == 5
     assert len(request_id) == 32
     assert asked["body"] == ""
-    line = "GET /gateway/authorize?mode=live&permission=payment_transaction.edit&entity= HTTP/1.1"
+    line = "GET /gateway/authorize?mode=live&permission=payment_transaction.edit HTTP/1.1"
     assert asked["line"] == line
     assert core.asked[0]["body"] == "card=1"
     assert reply.told("X-Keyhouse-Entity") == ["mer_1"]
     assert reply.told("X-Keyhouse-Key-Id") == [], "what Keyhouse does not say is not said"
+
+
+def test_a_location_that_asks_for_an_entity_and_captures_none_asks_what_keyhouse_refuses(between):
+    """A misspelt capture must not become an unbound question. `entity=` alone is one that answers 403."""
+    path = "/v1/entities/mer_0123456789abcdef/payments/"
+    edge, keyhouse, _ = between(GOOD)
+    edge.ask(path)
+    assert " /gateway/authorize?" in keyhouse.asked[0]["line"]
+    assert keyhouse.asked[0]["line"].split()[1].endswith("&entity=mer_0123456789abcdef")
+    capture = "    location = /v1/health {"
+    other = f'location ~ "^/v1/other/(?<keyhouse_asked_entity>x)$" {{ return 404; }}\n{capture}'
+    misspelt = {"entities/(?<keyhouse_asked_entity>": "entities/(?<keyhouse_entity_asked>", capture: other}
+    misspelt |= {"$keyhouse_asked_entity/payments/": "$keyhouse_entity_asked/payments/"}
+    edge, keyhouse, _ = between(GOOD, **misspelt)
+    edge.ask(path)
+    assert keyhouse.asked[0]["line"].split()[1].endswith("&entity=")
+    edge, keyhouse, _ = between(GOOD, **{"payment_transaction.edit/entity": "payment_transaction.edit/entiti"})
+    assert edge.ask(path).status == HTTPStatus.SERVICE_UNAVAILABLE
+    assert keyhouse.asked == []
 
 
 def test_every_request_is_asked_about_over_one_kept_connection(between):

@@ -11,12 +11,14 @@ import secrets
 from collections.abc import Callable, Iterable
 from functools import lru_cache
 from http import HTTPStatus
+from typing import NamedTuple
 from urllib.parse import parse_qsl, unquote
 
 from django.conf import settings
 
 from tokens import usage
-from tokens.verification import GOOD, NOT_ALLOWED, Decision, decide
+from tokens.formats import parse
+from tokens.verification import GOOD, NOT_ALLOWED, Decision, authenticate_gateway, decide
 
 logger = logging.getLogger(__name__)
 
@@ -34,8 +36,13 @@ CALLERS = {"": "HTTP_X_KEYHOUSE_CALLER", "x-forwarded-for": "HTTP_X_FORWARDED_FO
 """Where a gateway tells the client's address, by what the question says as `caller`. Traefik can tell it only in
 `X-Forwarded-For`, which elsewhere may be the client's own invention: it counts where the question names it."""
 
-_BINDINGS = frozenset({"permission", "mode", "entity"})
-_SAID = _BINDINGS | {"caller"}
+_PARAMETERS = frozenset({"permission", "mode", "entity", "caller"})
+_CHOICES = {"mode": {"live", "test"}, "caller": CALLERS}
+FAULTY = "question"
+"""The outcome of a question that is not put exactly: a fault of the gateway's configuration, counted on its row."""
+
+_VALUE = re.compile(r"[!-~]+")
+"""Whatever a parameter can say: no blank, nothing but ASCII, no control character."""
 _REQUEST_ID = re.compile(r"[0-9A-Za-z._-]{1,64}", re.ASCII)
 _CREDENTIAL = re.compile(r"kh_(?:api|sdk|gtw)_(?:live|test)_")
 """The whole prefix: a payer's cookies are random text, in which a mere `kh_` turns up by chance."""
@@ -54,41 +61,88 @@ def application(environ: dict, start_response: Callable) -> Iterable[bytes]:
 
 def answer(environ: dict) -> tuple[str, list[tuple[str, str]]]:
     """Return the status line and the headers for the question in `environ`, and count it."""
-    question = _question(environ.get("QUERY_STRING", ""))
+    # One character more than is looked at tells that it is too long; the rest would only fill the memory of questions.
+    bindings, told_in, fault = _question(environ.get("QUERY_STRING", "")[: MOST_QUERY + 1])
     # A token in a cookie ends up in logs and browsers, as one in an address does: refused even where it is good.
-    if question is None or ("HTTP_COOKIE" in environ and _CREDENTIAL.search(environ["HTTP_COOKIE"])):
+    if fault == _LEAKED or ("HTTP_COOKIE" in environ and _CREDENTIAL.search(environ["HTTP_COOKIE"])):
         return UNAUTHORIZED, ASK_FOR_BEARER
-    bindings, told_in = question
+    if fault:
+        return _refuse_question(fault, environ)
     caller = address_of(environ.get(told_in, ""))
     decision = decide(bearer(environ), gateway=environ.get("HTTP_X_KEYHOUSE_GATEWAY", ""), caller=caller, **bindings)
     if decision is None:
-        logger.warning("A gateway asked without a good credential of its own.")
-        return UNAUTHORIZED, ASK_FOR_BEARER
+        return _refuse_gateway()
     usage.count(decision.token or decision.gateway, caller=caller, outcome=decision.reason)
     if decision.reason == GOOD:
         return OK, _identity(decision, environ)
     return (FORBIDDEN, BASE_HEADERS) if decision.reason in NOT_ALLOWED else (UNAUTHORIZED, ASK_FOR_BEARER)
 
 
-@lru_cache(maxsize=1024)
-def _question(query: str) -> tuple[dict[str, str], str] | None:
-    """Return what the query string binds and where the caller is told; None where it is unreadable or ambiguous.
+def _refuse_gateway() -> tuple[str, list[tuple[str, str]]]:
+    logger.warning("A gateway asked without a good credential of its own.")
+    return UNAUTHORIZED, ASK_FOR_BEARER
 
-    A gateway asks with a few query strings over and over. What they say is remembered; no answer ever is. One that
-    carries a credential says nothing that may be heard: it is in somebody's log already.
+
+def _refuse_question(fault: str, environ: dict) -> tuple[str, list[tuple[str, str]]]:
+    """Let nobody through: what a misspelt or blank parameter was to bind would be bound by nothing."""
+    presented = environ.get("HTTP_X_KEYHOUSE_GATEWAY", "")
+    asking, _nobody = authenticate_gateway(presented)
+    named = parse(presented)
+    if asking is None or named is None:
+        return _refuse_gateway()
+    usage.count(asking.pk, caller=address_of(environ.get("HTTP_X_KEYHOUSE_CALLER", "")), outcome=FAULTY)
+    _warn_once("The questions of gateway %s are refused: %s.", named.key_id, fault)
+    return FORBIDDEN, BASE_HEADERS
+
+
+_warn_once = lru_cache(maxsize=256)(logger.warning)
+"""A gateway that is configured wrongly asks wrongly with every request; its log needs one line."""
+
+
+class _Question(NamedTuple):
+    """What a query string binds, in which of WSGI's variables the caller is told, and what is wrong with it."""
+
+    bindings: dict[str, str]
+    told_in: str
+    fault: str = ""
+
+
+_LEAKED = "it carries a credential"
+
+
+@lru_cache(maxsize=1024)
+def _question(query: str) -> _Question:
+    """Return what the query string says. It says exactly what it means, or nothing that may be heard.
+
+    A parameter that is unknown, said twice, blank or unreadable is a fault of the whole: whoever wrote it meant to bind
+    the decision. A gateway asks with a few query strings over and over; what they say is remembered, no answer ever is.
     """
-    if len(query) > MOST_QUERY or _CREDENTIAL.search(unquote(query)):
-        return None
+    fault = _fault_of(query)
+    said = {} if fault else dict(parse_qsl(query))
+    told_in = CALLERS.get(said.pop("caller", ""), "")
+    return _Question(said, told_in, fault)
+
+
+def _fault_of(query: str) -> str:
+    """Return what is wrong with the query string, for the operator's log; empty where nothing is."""
+    if _CREDENTIAL.search(unquote(query)):
+        return _LEAKED  # it is in somebody's log already
+    if len(query) > MOST_QUERY:
+        return "it is too long"
     try:
-        pairs = parse_qsl(query, keep_blank_values=True, max_num_fields=16, errors="strict")
+        pairs = parse_qsl(query, keep_blank_values=True, strict_parsing=bool(query), max_num_fields=16, errors="strict")
     except ValueError:
-        return None
-    found = {name: value for name, value in pairs if name in _SAID}
-    named = [name for name, _value in pairs if name in _SAID]
-    if len(named) != len(found) or any("\0" in value for value in found.values()):
-        return None
-    told_in = CALLERS.get(found.pop("caller", ""))
-    return (found, told_in) if told_in else None
+        return "it is no list of parameters"
+    said: set[str] = set()
+    for name, value in pairs:
+        if name not in _PARAMETERS:
+            return "it has a parameter that does not exist"
+        if name in said:
+            return f"it says `{name}` twice"
+        if not _VALUE.fullmatch(value) or value not in _CHOICES.get(name, (value,)):
+            return f"it leaves `{name}` blank, or says what cannot be"
+        said.add(name)
+    return ""
 
 
 def bearer(environ: dict) -> str:
