@@ -221,6 +221,7 @@ def test_dialogs_with_errors_refusals_and_suggestions(busy, visit, axe):
     expect(page.get_by_role("option")).to_have_count(0)
     page.keyboard.press("Escape")
     expect(page.get_by_role("dialog")).to_have_count(0)
+    expect(page.locator("summary[aria-label^='More actions']")).to_be_focused()  # only then is the dialog done
     page.keyboard.press("/")
     page.keyboard.type("o")
     expect(page.get_by_role("option").first).to_be_visible()
