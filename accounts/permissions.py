@@ -24,6 +24,9 @@ class Capability(TextChoices):
     TOKEN_ROTATE = "token.rotate", _("Rotate API tokens")
     TOKEN_REVOKE = "token.revoke", _("Revoke API tokens")
     TOKEN_REMOVE = "token.remove", _("Remove API tokens")
+    KEY_VIEW = "key.view", _("See integration keys, masked")
+    KEY_EDIT = "key.edit", _("Create, renew and revoke integration keys")
+    KEY_REVEAL = "key.reveal", _("Reveal HMAC keys and encryption passwords")
 
 
 class Role(TextChoices):
@@ -40,7 +43,15 @@ class Role(TextChoices):
 
 PLATFORM_ROLES = frozenset({Role.PLATFORM_ADMINISTRATOR, Role.SUPPORT})
 
-_READ = frozenset({Capability.ENTITY_VIEW, Capability.ACTIVITY_VIEW, Capability.MEMBER_VIEW, Capability.TOKEN_VIEW})
+_READ = frozenset(
+    {
+        Capability.ENTITY_VIEW,
+        Capability.ACTIVITY_VIEW,
+        Capability.MEMBER_VIEW,
+        Capability.TOKEN_VIEW,
+        Capability.KEY_VIEW,
+    }
+)
 _CREDENTIALS = frozenset(
     {
         Capability.TOKEN_CREATE,
@@ -50,6 +61,8 @@ _CREDENTIALS = frozenset(
         Capability.TOKEN_ROTATE,
         Capability.TOKEN_REVOKE,
         Capability.TOKEN_REMOVE,
+        Capability.KEY_EDIT,
+        Capability.KEY_REVEAL,
     }
 )
 _TREE = frozenset({Capability.ENTITY_ADD, Capability.ENTITY_EDIT, Capability.ENTITY_MOVE, Capability.ENTITY_SUSPEND})

@@ -4,97 +4,21 @@ Every value is named `KEYHOUSE_*` (the database alone is `DATABASE_URL`); a secr
 file, in the same name with `_FILE` behind it. A missing or malformed value stops the start with a sentence.
 """
 
-import secrets
-from contextlib import suppress
-from ipaddress import ip_network
-from pathlib import Path
-
-from django.core.exceptions import ImproperlyConfigured
-from environs import Env, EnvError
-
-BASE_DIR = Path(__file__).resolve().parent.parent
-env = Env()
-
-DEMO = env.bool("KEYHOUSE_DEMO", False)
-"""The demo makes its own secrets and speaks plain HTTP on the loopback; nothing else may."""
-
-VAR = Path(env.str("KEYHOUSE_VAR", str(BASE_DIR / "var")))
-
-
-def read_secret(name: str, *, shortest: int = 32) -> str:
-    """Return the secret `name` from the environment, from the file `<name>_FILE`, or, in the demo, from `var/`.
-
-    Raises ImproperlyConfigured, naming the variable, where it is missing or shorter than `shortest` characters.
-    """
-    value = env.str(name, "")
-    if not value and (path := env.str(f"{name}_FILE", "")):
-        value = Path(path).read_text(encoding="utf-8").strip()
-    if not value and DEMO:
-        value = _demo_secret(name)
-    if not value:
-        raise ImproperlyConfigured(f"{name} is not set. Set it, or {name}_FILE, to a secret of your own.")
-    if len(value) < shortest:
-        raise ImproperlyConfigured(f"{name} is too short: it needs at least {shortest} characters.")
-    return value
-
-
-def _demo_secret(name: str) -> str:
-    path = VAR / "secrets" / name.lower()
-    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    if not path.exists():
-        draft = path.with_suffix(f".{secrets.token_hex(4)}")
-        draft.touch(mode=0o600)
-        draft.write_text(secrets.token_hex(32), encoding="utf-8")
-        with suppress(FileExistsError):  # whoever links first wins; two starts at once share one secret
-            path.hardlink_to(draft)
-        draft.unlink()
-    return path.read_text(encoding="utf-8")
-
-
-def read_peppers() -> dict[int, bytes]:
-    """Return the numbered peppers, `1:secret,2:secret`; a bare secret counts as number 1."""
-    peppers = {}
-    for part in read_secret("KEYHOUSE_TOKEN_PEPPERS").split(","):
-        number, _, secret = part.strip().rpartition(":")
-        if not (number or "1").isdecimal() or len(secret) < 32:
-            raise ImproperlyConfigured("KEYHOUSE_TOKEN_PEPPERS must read 1:<secret>,2:<secret>, 32 characters or more.")
-        peppers[int(number or 1)] = secret.encode()
-    return peppers
-
-
-def read_database() -> dict:
-    """Return Django's description of the database that DATABASE_URL names, SQLite under `var/` by default."""
-    default = f"sqlite:///{VAR / ('demo.sqlite3' if DEMO else 'keyhouse.sqlite3')}"
-    try:
-        config = env.dj_db_url("DATABASE_URL", default)
-    except (EnvError, ValueError) as error:
-        raise ImproperlyConfigured("DATABASE_URL must be sqlite:///path or postgres://user@host/name.") from error
-    if config["ENGINE"].endswith("sqlite3"):
-        # WAL lets decisions read while a change is written, IMMEDIATE makes writers queue instead of failing,
-        # FULL keeps what was acknowledged, secure_delete wipes what was deleted.
-        config["OPTIONS"] = {
-            "transaction_mode": "IMMEDIATE",
-            "timeout": 20,
-            "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA secure_delete=ON;",
-        }
-    elif config["ENGINE"].endswith("postgresql"):
-        config["CONN_HEALTH_CHECKS"] = True  # a pooled connection may have died with a restarted server
-        config["OPTIONS"] = {"pool": {"min_size": 1, "max_size": env.int("KEYHOUSE_DB_POOL", 8), "timeout": 10}}
-    else:
-        raise ImproperlyConfigured("DATABASE_URL must name SQLite or PostgreSQL.")
-    return config
-
-
-def read_networks(name: str, default: list[str]) -> list:
-    """Return the networks that `name` lists as CIDR blocks."""
-    try:
-        return [ip_network(block) for block in env.list(name, default)]
-    except ValueError as error:
-        raise ImproperlyConfigured(f"{name} must list networks such as 10.0.0.0/8,::1/128.") from error
-
+from portal.environment import (
+    BASE_DIR,
+    DEMO,
+    VAR,
+    env,
+    read_database,
+    read_networks,
+    read_peppers,
+    read_secret,
+    read_vault_keys,
+)
 
 SECRET_KEY = read_secret("KEYHOUSE_SECRET_KEY")
 TOKEN_PEPPERS = read_peppers()
+VAULT_KEYS = read_vault_keys()
 AUDIT_KEY = read_secret("KEYHOUSE_AUDIT_KEY").encode()
 
 DEBUG = env.bool("KEYHOUSE_DEBUG", False)

@@ -19,7 +19,13 @@ HARMLESS = {"select_related", "prefetch_related", "only", "defer"}
 GUARDED = {"status", "parent", "parent_id", "lft", "rght", "tree_id", "level"}
 """Columns that decide who may do what: a lifecycle verb writes the first one, the tree service the others."""
 
-WRITERS = ("accounts/tree.py", "accounts/lifecycle.py", "tokens/lifecycle.py", "portal/demo")
+WRITERS = (
+    "accounts/tree.py",
+    "accounts/lifecycle.py",
+    "tokens/lifecycle.py",
+    "tokens/keys/lifecycle.py",
+    "portal/demo",
+)
 TREE_VERBS = {"move_to", "insert_node", "insert_at", "rebuild", "partial_rebuild", "delay_mptt_updates", "move_node"}
 WRITES = {"update", "create", "get_or_create", "update_or_create", "acreate", "aupdate"}
 

@@ -8,6 +8,7 @@ for _name in [name for name in os.environ if name.startswith("KEYHOUSE_")]:
 os.environ |= {
     "KEYHOUSE_SECRET_KEY": "secret-key-of-the-tests-" * 3,
     "KEYHOUSE_TOKEN_PEPPERS": "1:" + "first-pepper-of-the-tests-" * 2,
+    "KEYHOUSE_VAULT_KEYS": "1:" + "0123456789abcdef" * 4,
     "KEYHOUSE_AUDIT_KEY": "audit-key-of-the-tests-" * 3,
     "KEYHOUSE_USAGE_FLUSH_SECONDS": "0",  # no thread; tests flush when they want to see counts
     "KEYHOUSE_HTTPS": "no",  # the test browser speaks plain HTTP to the loopback

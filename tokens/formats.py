@@ -39,7 +39,7 @@ class Presented(NamedTuple):
 
 def mint(kind: str, mode: str) -> Presented:
     """Return a new credential of `kind` (api, sdk, gtw) and `mode` (live, test), random from the operating system."""
-    return Presented(kind, mode, _random(KEY_ID_LENGTH), _random(SECRET_LENGTH))
+    return Presented(kind, mode, random_text(KEY_ID_LENGTH), random_text(SECRET_LENGTH))
 
 
 def write(token: Presented) -> str:
@@ -71,5 +71,6 @@ def checksum(body: str) -> str:
     return _PAIRS[high] + _PAIRS[middle] + _PAIRS[low]
 
 
-def _random(length: int) -> str:
+def random_text(length: int) -> str:
+    """Return `length` random characters of base62, from the operating system."""
     return "".join(secrets.choice(BASE62) for _position in range(length))

@@ -210,10 +210,10 @@ def _change(verb: str, token: Token, *, by: audit.Actor, reason: str) -> None:
             raise Refused(_refusal(verb, Token.objects.get(pk=token.pk)))
         record(transition.event, token, by=by, **({"reason": reason} if reason else {}))
         if transition.destroys:
-            transaction.on_commit(_empty_journal, robust=True)
+            transaction.on_commit(empty_journal, robust=True)
 
 
-def _empty_journal() -> None:
+def empty_journal() -> None:
     """Empty SQLite's write-ahead log, where pages from before still hold the digest; in the file it is wiped already.
 
     Somebody who is reading just then keeps the log as it is: nobody waits for more than a moment, and the next

@@ -27,6 +27,10 @@ class TokenQuerySet(ScopedQuerySet):
         """Return the tokens of that one entity, not of those below it (S0-8, S0-9)."""
         return self.filter(entity=entity)
 
+    def api(self) -> Self:
+        """Return the API tokens that stand in lists: not the REST API keys, which have their slots."""
+        return self.filter(kind="api", slot="")
+
     def listed(self) -> Self:
         """Return those that a list shows unasked: everything but removed ones (ruling C3)."""
         return self.exclude(status="removed")
@@ -55,3 +59,16 @@ class TokenQuerySet(ScopedQuerySet):
 class UsageQuerySet(ScopedQuerySet):
     scope_path = "token__entity"
     view_capability = Capability.TOKEN_VIEW
+
+
+class SharedKeyQuerySet(ScopedQuerySet):
+    view_capability = Capability.KEY_VIEW
+
+    def working(self) -> Self:
+        """Return those that fill a slot."""
+        return self.filter(status="active")
+
+
+class SignatureQuerySet(ScopedQuerySet):
+    scope_path = "key__entity"
+    view_capability = Capability.KEY_VIEW

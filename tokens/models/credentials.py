@@ -14,7 +14,7 @@ from django.utils.translation import gettext_lazy as _
 
 from tokens import formats
 from tokens.permissions import PRESET_LABELS, preset_of
-from tokens.querysets import TokenQuerySet, UsageQuerySet
+from tokens.querysets import SharedKeyQuerySet, TokenQuerySet
 
 EXPIRES_SOON = timedelta(days=14)
 
@@ -47,10 +47,6 @@ class Credential(models.Model):
     ended_at = models.DateTimeField(_("ended"), null=True, editable=False)
     expires_at = models.DateTimeField(_("expires"), null=True, blank=True, editable=False)
     replaces = models.ForeignKey("self", models.PROTECT, null=True, related_name="successors", editable=False)
-    retiring_since = models.DateTimeField(_("retiring since"), null=True, editable=False)
-    """When it was rotated. It goes on until `expires_at`, which the rotation has drawn near."""
-    expiry_before = models.DateTimeField(null=True, editable=False)
-    """What `expires_at` was before the rotation, for one that is called off."""
 
     class Meta:
         abstract = True
@@ -67,6 +63,10 @@ class Token(Credential):
         SDK = "sdk", _("SDK token")
         GATEWAY = "gtw", _("Gateway credential")
 
+    class RestSlot(models.TextChoices):
+        PRIMARY = "rest_primary", _("Primary REST API key")
+        SECONDARY = "rest_secondary", _("Secondary REST API key")
+
     kind = models.CharField(_("kind"), max_length=3, choices=Kind, default=Kind.API, editable=False)
     entity = models.ForeignKey("accounts.Entity", models.PROTECT, null=True, related_name="tokens", editable=False)
     key_id = models.CharField(_("key ID"), max_length=16, unique=True, editable=False)
@@ -76,7 +76,13 @@ class Token(Credential):
     scope = models.CharField(_("permissions"), max_length=1000, blank=True, editable=False)
     networks = models.CharField(_("allowed networks"), max_length=1000, blank=True, editable=False)
     """Space-separated CIDR blocks the token may be used from; empty: from anywhere."""
+    slot = models.CharField(_("slot"), max_length=16, choices=RestSlot, blank=True, default="", editable=False)
+    """Which of the merchant's REST API keys it is (S4-7); empty: an API token like any other."""
     last_used_at = models.DateTimeField(_("last used"), null=True, editable=False)
+    retiring_since = models.DateTimeField(_("retiring since"), null=True, editable=False)
+    """When it was rotated. It goes on until `expires_at`, which the rotation has drawn near."""
+    expiry_before = models.DateTimeField(null=True, editable=False)
+    """What `expires_at` was before the rotation, for one that is called off."""
 
     objects = TokenQuerySet.as_manager()
 
@@ -97,6 +103,11 @@ class Token(Credential):
             models.CheckConstraint(
                 name="token_only_gateways_lack_an_entity",
                 condition=Q(kind="gtw", entity__isnull=True) | ~Q(kind="gtw") & Q(entity__isnull=False),
+            ),
+            models.UniqueConstraint(
+                fields=["entity", "mode", "slot"],
+                name="token_slot_holds_one",
+                condition=Q(status__in=["active", "inactive"]) & ~Q(slot=""),
             ),
             # Whatever else goes wrong, an ended credential has nothing left to be compared with.
             models.CheckConstraint(
@@ -146,42 +157,56 @@ class Token(Credential):
         return self.expires_at is not None and self.expires_at <= (now or timezone.now())
 
 
-class UsageBucket(models.Model):
-    """How often a token was presented in one hour, from one address, with one outcome."""
+class SharedKey(Credential):
+    """An integration key that the platform has to read: an HMAC key or the encryption password.
 
-    token = models.ForeignKey(Token, models.PROTECT, related_name="usage")
-    hour = models.DateTimeField()
-    caller = models.CharField(max_length=45)
-    outcome = models.CharField(max_length=16)
-    count = models.PositiveBigIntegerField()
-    first_at = models.DateTimeField()
-    last_at = models.DateTimeField()
+    Stored as ciphertext under a numbered encryption key that the database does not hold (`tokens.vault`).
+    """
 
-    objects = UsageQuerySet.as_manager()
+    class Slot(models.TextChoices):
+        ENCRYPTION = "encryption", _("Encryption password")
+        HMAC_PRIMARY = "hmac_primary", _("Primary HMAC key")
+        HMAC_SECONDARY = "hmac_secondary", _("Secondary HMAC key")
+
+    entity = models.ForeignKey("accounts.Entity", models.PROTECT, related_name="shared_keys", editable=False)
+    slot = models.CharField(_("slot"), max_length=16, choices=Slot, editable=False)
+    """Empty only inside the transaction in which two keys change places."""
+    key_id = models.CharField(_("key ID"), max_length=16, unique=True, editable=False)
+    ciphertext = models.BinaryField(max_length=128, null=True, editable=False)
+    vault_key = models.PositiveSmallIntegerField(editable=False)
+    """Number of the encryption key under which `ciphertext` stands."""
+    last4 = models.CharField(max_length=4, editable=False)
+    last_used_at = models.DateTimeField(_("last used"), null=True, editable=False)
+
+    objects = SharedKeyQuerySet.as_manager()
 
     class Meta:
-        verbose_name = _("usage bucket")
-        verbose_name_plural = _("usage buckets")
+        verbose_name = _("integration key")
+        verbose_name_plural = _("integration keys")
+        indexes = [
+            models.Index(fields=["vault_key"], name="sharedkey_vault_key", condition=Q(ciphertext__isnull=False))
+        ]
         constraints = [
-            models.UniqueConstraint(fields=["token", "hour", "caller", "outcome"], name="usage_bucket_once"),
+            models.CheckConstraint(
+                name="sharedkey_slot_known", condition=Q(slot__in=["encryption", "hmac_primary", "hmac_secondary", ""])
+            ),
+            models.CheckConstraint(name="sharedkey_mode_known", condition=Q(mode__in=["live", "test"])),
+            models.CheckConstraint(name="sharedkey_status_known", condition=Q(status__in=["active", "revoked"])),
+            models.CheckConstraint(
+                name="sharedkey_ended_means_destroyed",
+                condition=Q(status="active", ciphertext__isnull=False) | Q(status="revoked", ciphertext__isnull=True),
+            ),
+            models.UniqueConstraint(
+                fields=["entity", "mode", "slot"],
+                name="sharedkey_slot_holds_one",
+                condition=Q(status="active") & ~Q(slot=""),
+            ),
         ]
 
-    def __str__(self) -> str:
-        return f"{self.token_id} {self.hour:%Y-%m-%d %H}:00 {self.outcome}: {self.count}"
-
-
-class DecisionTotal(models.Model):
-    """How many decisions had an outcome, on all workers and machines together, since the beginning: for /metrics."""
-
-    outcome = models.CharField(max_length=16, primary_key=True)
-    count = models.PositiveBigIntegerField()
-
-    class Meta:
-        verbose_name = _("decision total")
-        verbose_name_plural = _("decision totals")
-
-    def __str__(self) -> str:
-        return f"{self.outcome}: {self.count}"
+    @property
+    def masked(self) -> str:
+        """What the interface shows for the key: its form and its last four characters."""
+        return f"{'' if self.slot == self.Slot.ENCRYPTION else 'whsec_'}…{self.last4}"
 
 
 class IdempotencyRecord(models.Model):

@@ -1,0 +1,16 @@
+"""What is stored about credentials and their use. How it changes is in the `lifecycle` modules."""
+
+from tokens.models.credentials import EXPIRES_SOON, Credential, IdempotencyRecord, SharedKey, Token
+from tokens.models.usage import DecisionTotal, SeenMessage, SignatureBucket, UsageBucket
+
+__all__ = [
+    "EXPIRES_SOON",
+    "Credential",
+    "DecisionTotal",
+    "IdempotencyRecord",
+    "SeenMessage",
+    "SharedKey",
+    "SignatureBucket",
+    "Token",
+    "UsageBucket",
+]

@@ -1,0 +1,83 @@
+"""How often credentials are used: what is stored. Who counts is `tokens.usage`."""
+
+from django.db import models
+from django.utils.translation import gettext_lazy as _
+
+from tokens.models.credentials import SharedKey, Token
+from tokens.querysets import SignatureQuerySet, UsageQuerySet
+
+
+class UsageBucket(models.Model):
+    """How often a token was presented in one hour, from one address, with one outcome."""
+
+    token = models.ForeignKey(Token, models.PROTECT, related_name="usage")
+    hour = models.DateTimeField()
+    caller = models.CharField(max_length=45)
+    outcome = models.CharField(max_length=16)
+    count = models.PositiveBigIntegerField()
+    first_at = models.DateTimeField()
+    last_at = models.DateTimeField()
+
+    objects = UsageQuerySet.as_manager()
+
+    class Meta:
+        verbose_name = _("usage bucket")
+        verbose_name_plural = _("usage buckets")
+        constraints = [
+            models.UniqueConstraint(fields=["token", "hour", "caller", "outcome"], name="usage_bucket_once"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.token_id} {self.hour:%Y-%m-%d %H}:00 {self.outcome}: {self.count}"
+
+
+class SignatureBucket(models.Model):
+    """How often an HMAC key signed or verified something in one hour, for one gateway, with one outcome."""
+
+    key = models.ForeignKey(SharedKey, models.PROTECT, related_name="usage")
+    hour = models.DateTimeField()
+    caller = models.CharField(max_length=45)
+    outcome = models.CharField(max_length=16)
+    count = models.PositiveBigIntegerField()
+    first_at = models.DateTimeField()
+    last_at = models.DateTimeField()
+
+    objects = SignatureQuerySet.as_manager()
+
+    class Meta:
+        verbose_name = _("signature bucket")
+        verbose_name_plural = _("signature buckets")
+        constraints = [
+            models.UniqueConstraint(fields=["key", "hour", "caller", "outcome"], name="signature_bucket_once"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.key_id} {self.hour:%Y-%m-%d %H}:00 {self.outcome}: {self.count}"
+
+
+class SeenMessage(models.Model):
+    """A signed message that has been verified: within the tolerance, the same one again is a replay."""
+
+    digest = models.BinaryField(max_length=32, unique=True)
+    until = models.DateTimeField(db_index=True)
+
+    class Meta:
+        verbose_name = _("verified message")
+        verbose_name_plural = _("verified messages")
+
+    def __str__(self) -> str:
+        return f"{bytes(self.digest).hex()[:12]} until {self.until:%H:%M:%S}"
+
+
+class DecisionTotal(models.Model):
+    """How many decisions had an outcome, on all workers and machines together, since the beginning: for /metrics."""
+
+    outcome = models.CharField(max_length=16, primary_key=True)
+    count = models.PositiveBigIntegerField()
+
+    class Meta:
+        verbose_name = _("decision total")
+        verbose_name_plural = _("decision totals")
+
+    def __str__(self) -> str:
+        return f"{self.outcome}: {self.count}"
