@@ -9,8 +9,9 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from accounts import audit, tree
-from accounts.models import AuditEvent, Entity, Membership, User, new_entity_id
+from accounts.models import AuditEvent, Entity, Membership, User
 from accounts.permissions import Capability, Role
+from accounts.public_ids import new_entity_id
 from accounts.refusals import Refused
 
 CAPABILITY = {

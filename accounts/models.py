@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import secrets
-import string
+from typing import TypeAlias
 
 from django.contrib.auth.base_user import AbstractBaseUser, BaseUserManager
 from django.db import models
 from django.db.models import Q
 from django.db.models.functions import Lower, Now
 from django.urls import reverse
+from django.utils import timezone
 from django.utils.functional import cached_property
 from django.utils.translation import gettext_lazy as _
 from mptt.managers import TreeManager
@@ -17,9 +17,14 @@ from mptt.models import MPTTModel, TreeForeignKey
 
 from accounts.events import EventType, known_types
 from accounts.permissions import PLATFORM_ROLES, ROLE_CAPABILITIES, Role, held_on
-from accounts.querysets import AuditEventQuerySet, EntityQuerySet, MembershipQuerySet
-
-BASE62 = string.digits + string.ascii_uppercase + string.ascii_lowercase
+from accounts.public_ids import new_invitation_id, new_membership_id, new_person_id
+from accounts.querysets import (
+    AuditEventQuerySet,
+    EntityQuerySet,
+    InvitationQuerySet,
+    MembershipQuerySet,
+    PersonQuerySet,
+)
 
 
 class Entity(MPTTModel):
@@ -91,12 +96,7 @@ NESTING: dict[str, frozenset[str | None]] = {
 """Kind -> the kinds it may stand under; None is the top of the forest (DESIGN 3)."""
 
 
-def new_entity_id(kind: str) -> str:
-    """Return a fresh public ID such as `mer_8Fk2pQ0xRt71LmNa`: the kind's first letters and 16 random base62."""
-    return f"{kind[:3]}_{''.join(secrets.choice(BASE62) for _ in range(16))}"
-
-
-class UserManager(BaseUserManager):
+class UserManager(BaseUserManager.from_queryset(PersonQuerySet)):
     def create_user(self, email: str, password: str | None = None, **fields) -> User:
         """Return a new, active person; without `password` nobody can sign in as them yet."""
         user = self.model(email=email.strip().casefold(), **fields)
@@ -111,6 +111,7 @@ class UserManager(BaseUserManager):
 class User(AbstractBaseUser):
     """A person who signs in by e-mail. What they may do comes from their memberships alone."""
 
+    person_id = models.CharField(_("person ID"), max_length=20, unique=True, default=new_person_id, editable=False)
     email = models.EmailField(_("e-mail address"), unique=True)
     name = models.CharField(_("name"), max_length=80, blank=True)
     is_active = models.BooleanField(_("may sign in"), default=True)
@@ -139,10 +140,15 @@ class User(AbstractBaseUser):
         """Whether this person may open the Django admin: platform-wide roles only."""
         return any(role in PLATFORM_ROLES for entity, role in self.grants if entity is None)
 
+    @property
+    def platform_capabilities(self) -> frozenset[str]:
+        """Everything this person may do on the whole platform."""
+        roles = [role for entity, role in self.grants if entity is None]
+        return frozenset().union(*(ROLE_CAPABILITIES[role] for role in roles)) if self.is_active else frozenset()
+
     def has_platform_capability(self, capability: str) -> bool:
         """Whether this person holds `capability` on the whole platform."""
-        roles = [role for entity, role in self.grants if entity is None]
-        return self.is_active and any(capability in ROLE_CAPABILITIES[role] for role in roles)
+        return capability in self.platform_capabilities
 
     def capabilities_on(self, entity: Entity) -> frozenset[str]:
         """Return everything this person may do on `entity`, through memberships at or above it."""
@@ -162,6 +168,7 @@ class User(AbstractBaseUser):
 class Membership(models.Model):
     """A person's role on an entity and its whole subtree, or, without entity, on the whole platform."""
 
+    membership_id = models.CharField(max_length=20, unique=True, default=new_membership_id, editable=False)
     user = models.ForeignKey(User, models.PROTECT, related_name="memberships")
     entity = models.ForeignKey(Entity, models.PROTECT, null=True, blank=True, related_name="memberships")
     role = models.CharField(_("role"), max_length=24, choices=Role)
@@ -188,10 +195,61 @@ class Membership(models.Model):
         return f"{self.user} · {self.get_role_display()}"
 
 
+class Invitation(models.Model):
+    """A role offered to an e-mail address. How it is made, answered and taken back is in `accounts.invitations`."""
+
+    invitation_id = models.CharField(max_length=20, unique=True, default=new_invitation_id, editable=False)
+    entity = models.ForeignKey(Entity, models.PROTECT, null=True, related_name="invitations", editable=False)
+    email = models.EmailField(_("e-mail address"), editable=False)
+    role = models.CharField(_("role"), max_length=24, choices=Role, editable=False)
+    created_at = models.DateTimeField(_("created"), db_default=Now(), editable=False)
+    invited_by = models.ForeignKey(User, models.PROTECT, related_name="+", editable=False)
+    """Who sent it last: they answer for it, and it is good only as long as they may still give the role."""
+    sent_at = models.DateTimeField(_("sent"), editable=False)
+    sendings = models.PositiveSmallIntegerField(default=1, editable=False)
+    """How often it was sent; each time with a new link, which ends the one before."""
+    expires_at = models.DateTimeField(_("expires"), editable=False)
+    digest = models.BinaryField(max_length=32, null=True, editable=False)
+    """Keyed digest of the link's secret; nothing where the invitation has ended."""
+    pepper_id = models.PositiveSmallIntegerField(editable=False)
+    ended_at = models.DateTimeField(_("ended"), null=True, editable=False)
+    accepted_by = models.ForeignKey(User, models.PROTECT, null=True, related_name="+", editable=False)
+
+    objects = InvitationQuerySet.as_manager()
+
+    class Meta:
+        verbose_name = _("invitation")
+        verbose_name_plural = _("invitations")
+        constraints = [
+            models.UniqueConstraint(
+                fields=["entity", "email"], name="invitation_pending_once", condition=Q(ended_at__isnull=True)
+            ),
+            models.UniqueConstraint(
+                fields=["email"],
+                name="invitation_platform_pending_once",
+                condition=Q(ended_at__isnull=True, entity__isnull=True),
+            ),
+            # Whatever else goes wrong, an answered or withdrawn invitation has nothing left to be compared with.
+            models.CheckConstraint(
+                name="invitation_ended_means_destroyed",
+                condition=Q(ended_at__isnull=True, digest__isnull=False)
+                | Q(ended_at__isnull=False, digest__isnull=True),
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.email} · {self.get_role_display()}"
+
+    @property
+    def is_expired(self) -> bool:
+        """Whether its link is too old. Read from the clock, never stored."""
+        return self.expires_at <= timezone.now()
+
+
 class AuditEvent(models.Model):
     """One link of the audit chain. Written by `accounts.audit` alone; triggers refuse any change afterwards."""
 
-    Type = EventType
+    Type: TypeAlias = EventType
 
     number = models.BigIntegerField(primary_key=True)
     at = models.DateTimeField(_("time"))

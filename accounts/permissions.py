@@ -16,6 +16,9 @@ class Capability(TextChoices):
     ENTITY_SUSPEND = "entity.suspend", _("Suspend and reactivate entities")
     ACTIVITY_VIEW = "activity.view", _("Read the activity log")
     MEMBER_VIEW = "member.view", _("See who has access")
+    MEMBER_MANAGE = "member.manage", _("Invite people, change their roles, remove them")
+    PERSON_DISABLE = "person.disable", _("Stop people from signing in")
+    PERSON_ENABLE = "person.enable", _("Let people sign in again")
     TOKEN_VIEW = "token.view", _("See API tokens, masked")
     TOKEN_CREATE = "token.create", _("Create API tokens")
     TOKEN_EDIT = "token.edit", _("Rename API tokens")
@@ -66,16 +69,28 @@ _CREDENTIALS = frozenset(
     }
 )
 _TREE = frozenset({Capability.ENTITY_ADD, Capability.ENTITY_EDIT, Capability.ENTITY_MOVE, Capability.ENTITY_SUSPEND})
+_PEOPLE = frozenset({Capability.PERSON_DISABLE, Capability.PERSON_ENABLE})
 
 ROLE_CAPABILITIES: dict[str, frozenset[str]] = {
-    Role.ADMINISTRATOR: _READ | _CREDENTIALS | _TREE,
+    Role.ADMINISTRATOR: _READ | _CREDENTIALS | _TREE | {Capability.MEMBER_MANAGE},
     Role.DEVELOPER: _READ | _CREDENTIALS,
     Role.VIEWER: _READ,
     Role.TERMINAL_OPERATOR: frozenset({Capability.ENTITY_VIEW}),
     Role.SDK_USER: frozenset({Capability.ENTITY_VIEW}),
-    Role.PLATFORM_ADMINISTRATOR: _READ | _CREDENTIALS | _TREE,
-    Role.SUPPORT: _READ | {Capability.TOKEN_DEACTIVATE},
+    Role.PLATFORM_ADMINISTRATOR: _READ | _CREDENTIALS | _TREE | _PEOPLE | {Capability.MEMBER_MANAGE},
+    Role.SUPPORT: _READ | {Capability.TOKEN_DEACTIVATE, Capability.PERSON_DISABLE},
 }
+
+ROLES_AT: dict[str | None, tuple[Role, ...]] = {
+    None: (Role.PLATFORM_ADMINISTRATOR, Role.SUPPORT),
+    "partner": (Role.ADMINISTRATOR, Role.DEVELOPER, Role.VIEWER),
+    "company": (Role.ADMINISTRATOR, Role.DEVELOPER, Role.VIEWER),
+    "merchant": (Role.ADMINISTRATOR, Role.DEVELOPER, Role.VIEWER, Role.TERMINAL_OPERATOR, Role.SDK_USER),
+    "channel": (Role.ADMINISTRATOR, Role.VIEWER, Role.TERMINAL_OPERATOR, Role.SDK_USER),
+    "terminal": (Role.VIEWER, Role.TERMINAL_OPERATOR, Role.SDK_USER),
+}
+"""Kind of an entity (None: the whole platform) -> the roles that mean something there: tokens live at merchants, and
+nothing stands below a terminal that somebody could administer."""
 
 FROM_ABOVE = frozenset({Capability.ENTITY_MOVE, Capability.ENTITY_SUSPEND})
 """Held only below the entity of the membership: nobody lifts the suspension of what their own rights hang on."""
@@ -91,6 +106,13 @@ def held_on(chain: Sequence[int], grants: Iterable[tuple[int | None, str]]) -> f
         if at is None or at in chain:
             held |= ROLE_CAPABILITIES[role] - (FROM_ABOVE if at == chain[-1] else frozenset())
     return frozenset(held)
+
+
+def roles_to_give(kind: str | None, held: frozenset[str]) -> list[Role]:
+    """Return the roles that somebody who holds `held` on an entity of `kind` may give there: none is more than that."""
+    if Capability.MEMBER_MANAGE not in held:
+        return []
+    return [role for role in ROLES_AT[kind] if ROLE_CAPABILITIES[role] - FROM_ABOVE <= held]
 
 
 def roles_with(capability: str) -> frozenset[str]:

@@ -131,6 +131,39 @@ class EntityQuerySet(ScopedQuerySet, TreeQuerySet):
 class MembershipQuerySet(ScopedQuerySet):
     view_capability = Capability.MEMBER_VIEW
 
+    def search(self, text: str) -> Self:
+        """Return the memberships of people whose name or e-mail address contains `text`."""
+        return self.filter(Q(user__name__icontains=text) | Q(user__email__icontains=text))
+
+
+class InvitationQuerySet(ScopedQuerySet):
+    view_capability = Capability.MEMBER_MANAGE
+
+
+class PersonQuerySet(QuerySet):
+    """People as platform staff know them. Everybody else knows others through their memberships alone."""
+
+    def visible_to(self, user: User) -> Self:
+        """Return the people whose page `user` may open."""
+        return self.permitted(user, Capability.MEMBER_VIEW)
+
+    def permitted(self, user: User, capability: str) -> Self:
+        """Return everybody where `user` holds `capability` on the whole platform, otherwise nobody."""
+        return self if getattr(user, "is_active", False) and user.has_platform_capability(capability) else self.none()
+
+    def get_permitted(self, user: User, capability: str, **lookup: object) -> Any:
+        """Return the one person that `lookup` names. Raises as `ScopedQuerySet.get_permitted`."""
+        person: Any = self.visible_to(user).filter(**lookup).first()
+        if person is None:
+            raise Http404
+        if not user.has_platform_capability(capability):
+            raise PermissionDenied
+        return person
+
+    def search(self, text: str) -> Self:
+        """Return the people whose name or e-mail address contains `text`."""
+        return self.filter(Q(name__icontains=text) | Q(email__icontains=text))
+
 
 class AuditEventQuerySet(ScopedQuerySet):
     view_capability = Capability.ACTIVITY_VIEW

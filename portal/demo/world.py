@@ -4,7 +4,8 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from random import Random
 
-from accounts.models import BASE62, Entity, User
+from accounts.models import Entity, User
+from accounts.public_ids import BASE62
 from portal.demo.history import History
 from tokens.models import UsageBucket
 

@@ -14,25 +14,36 @@ from hypothesis import strategies as st
 
 from accounts import lifecycle, querysets
 from accounts.models import AuditEvent, Entity, Membership, User
-from accounts.permissions import FROM_ABOVE, ROLE_CAPABILITIES, Capability, Role, held_on, roles_with
+from accounts.permissions import (
+    FROM_ABOVE,
+    ROLE_CAPABILITIES,
+    ROLES_AT,
+    Capability,
+    Role,
+    held_on,
+    roles_to_give,
+    roles_with,
+)
 from accounts.standing import standing_of
 from tests.accounts.elsewhere import Elsewhere
 from tests.factories import SETUP, give_role, make_administrator, make_entity, make_merchant, make_token, make_user
 from tokens.models import Token
 
 Kind = Entity.Kind
-SEE = {"entity.view", "activity.view", "member.view", "token.view"}
+SEE = {"entity.view", "activity.view", "member.view", "token.view", "key.view"}
 TOKEN_VERBS = ("create", "edit", "rotate", "deactivate", "reactivate", "revoke", "remove")
-WORK = {f"token.{verb}" for verb in TOKEN_VERBS}
+WORK = {f"token.{verb}" for verb in TOKEN_VERBS} | {"key.edit", "key.reveal"}
 TREE = {"entity.add", "entity.edit", "entity.move", "entity.suspend"}
+MEMBERS = {"member.manage"}
+PEOPLE = {"person.disable", "person.enable"}
 MAY = {
-    "administrator": SEE | WORK | TREE,
+    "administrator": SEE | WORK | TREE | MEMBERS,
     "developer": SEE | WORK,
     "viewer": SEE,
     "terminal_operator": {"entity.view"},
     "sdk_user": {"entity.view"},
-    "platform_administrator": SEE | WORK | TREE,
-    "support": SEE | {"token.deactivate"},
+    "platform_administrator": SEE | WORK | TREE | MEMBERS | PEOPLE,
+    "support": SEE | {"token.deactivate", "person.disable"},
 }
 ONLY_BELOW = {"entity.move", "entity.suspend"}
 PLATFORM = {"platform_administrator", "support"}
@@ -63,10 +74,31 @@ def answer(user: User, capability: str, entity_id: str) -> object:
 def test_each_role_may_do_exactly_this():
     assert {role: set(held) for role, held in ROLE_CAPABILITIES.items()} == MAY
     assert set(Role) == set(MAY)
-    assert set(Capability) == SEE | WORK | TREE
+    assert set(Capability) == SEE | WORK | TREE | MEMBERS | PEOPLE
     assert set(FROM_ABOVE) == ONLY_BELOW
     for capability in ("token.create", "token.rotate"):
         assert roles_with(capability) == {"administrator", "developer", "platform_administrator"}
+
+
+GIVEN = {
+    "partner": {"administrator", "developer", "viewer"},
+    "company": {"administrator", "developer", "viewer"},
+    "merchant": {"administrator", "developer", "viewer", "terminal_operator", "sdk_user"},
+    "channel": {"administrator", "viewer", "terminal_operator", "sdk_user"},
+    "terminal": {"viewer", "terminal_operator", "sdk_user"},
+    None: PLATFORM,
+}
+
+
+@pytest.mark.parametrize("giver", sorted(MAY))
+def test_nobody_gives_more_than_they_hold(giver: str):
+    """S2-17, C9: administrators give what means something at that kind of entity; everybody else gives nothing."""
+    assert set(ROLES_AT) == {*Kind, None}
+    for kind, roles in GIVEN.items():
+        held = frozenset(ROLE_CAPABILITIES[giver])
+        expected = roles if giver == "platform_administrator" or (giver == "administrator" and kind) else set()
+        assert set(roles_to_give(kind, held)) == expected
+        assert all(ROLE_CAPABILITIES[role] <= held for role in roles_to_give(kind, held))
 
 
 @pytest.mark.parametrize("role", sorted(MAY))

@@ -15,7 +15,7 @@ from hypothesis.stateful import (
 
 from accounts import lifecycle, tree
 from accounts.models import NESTING, Entity, User
-from accounts.permissions import FROM_ABOVE, Capability, Role
+from accounts.permissions import FROM_ABOVE, ROLE_CAPABILITIES, Capability, Role
 from accounts.refusals import Refused
 from tests.factories import SETUP, give_role, make_entity, make_user
 
@@ -120,7 +120,8 @@ class TreeMachine(RuleBasedStateMachine):
             for user in self.people:
                 held = set(self.memberships[user.pk])
                 at_or_above = held & set(self._line(pk))
-                expected = frozenset(Capability) if at_or_above - {pk} else frozenset(Capability) - FROM_ABOVE
+                everything = ROLE_CAPABILITIES[Role.ADMINISTRATOR]
+                expected = everything if at_or_above - {pk} else everything - FROM_ABOVE
                 assert self._as_now(user).capabilities_on(entity) == (expected if at_or_above else frozenset())
 
     def _note(self, entity: Entity, under: int | None = None) -> None:
