@@ -1,10 +1,12 @@
-"""How long ago something was, or how long it still takes, in one short word and number."""
+"""How long ago something was, or how long it still takes, in one short word and number; and the moment behind it."""
 
 from datetime import datetime
 
 from django import template
 from django.utils import timezone
-from django.utils.translation import ngettext
+from django.utils.formats import date_format
+from django.utils.html import format_html
+from django.utils.translation import gettext, ngettext
 
 register = template.Library()
 
@@ -52,3 +54,13 @@ def left(moment: datetime | None) -> str:
             return words(count) % {"n": count}
     days = round(seconds / 86_400)
     return ngettext("%(n)d day", "%(n)d days", days) % {"n": days}
+
+
+@register.simple_tag
+def when(moment: datetime | None) -> str:
+    """Return `moment` as people say it, with the exact time behind it; *Never* where there is none."""
+    if moment is None:
+        return format_html('<span class="muted">{}</span>', gettext("Never"))
+    local = timezone.localtime(moment)
+    exact = date_format(local, "j M Y, H:i:s e")
+    return format_html('<time datetime="{}" title="{}">{}</time>', local.isoformat(), exact, ago(moment))

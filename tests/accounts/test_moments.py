@@ -1,9 +1,10 @@
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from django.utils import timezone
 
-from accounts.templatetags.moments import ago
+from accounts.templatetags.icons import icon
+from accounts.templatetags.moments import ago, when
 
 
 @pytest.mark.parametrize(
@@ -26,3 +27,16 @@ def test_a_moment_is_told_in_its_largest_unit(past, words):
 
 def test_never_says_nothing():
     assert ago(None) == ""
+
+
+def test_the_exact_time_stands_behind_the_words():
+    """S0-20."""
+    moment = datetime(2020, 2, 29, 7, 5, 9, 120, tzinfo=UTC)
+    exact = 'datetime="2020-02-29T07:05:09.000120+00:00" title="29 Feb 2020, 07:05:09 UTC"'
+    assert when(moment).startswith(f"<time {exact}>")
+    assert when(None) == '<span class="muted">Never</span>'
+
+
+def test_the_name_of_a_drawing_is_no_markup():
+    assert 'sprite.svg#key"' in icon("key")
+    assert "<script>" not in icon("<script>", "<script>")
