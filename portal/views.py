@@ -123,7 +123,8 @@ def _token_section(request: HttpRequest, standing: Standing) -> dict:
     chosen = TokenFilter(request.GET, tokens)
     table = TokenTable(chosen.qs, held=standing.held)
     table.order_by = request.GET.getlist(table.prefixed_order_by_field) or table.order_by
-    table.page = Paginator(table.rows, PAGE).get_page(request.GET.get("page"))
+    # Of the rows in the database: those of the table would be read all at once to be counted.
+    table.page = Paginator(table.data.data, PAGE).get_page(request.GET.get("page"))
     table.paginator = table.page.paginator
     return {
         "table": table,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Self
 
-from django.db.models import Q
+from django.db.models import Case, Q, Value, When
 
 from accounts.permissions import Capability
 from accounts.querysets import ScopedQuerySet
@@ -50,6 +50,16 @@ class TokenQuerySet(ScopedQuerySet):
         if state == "expiring":
             return self.filter(works, retiring_since__isnull=True, expires_at__lte=now + timedelta(days=14))
         return self.filter(status=state)
+
+    def by_state(self, now: datetime, *, descending: bool = False) -> Self:
+        """Order by the state at `now` (active, retiring, expired, inactive, revoked, removed), the newest first (S3-2).
+
+        The stored status comes first of what is asked: an inactive token that has expired too is an inactive one.
+        """
+        ended = [When(status=status, then=place) for place, status in enumerate(("inactive", "revoked", "removed"), 3)]
+        on_the_way = [When(expires_at__lte=now, then=2), When(retiring_since__isnull=False, then=1)]
+        place = Case(*ended, *on_the_way, default=Value(0))
+        return self.order_by(place.desc() if descending else place, "-created_at", "-pk")
 
     def search(self, text: str) -> Self:
         """Return those whose alias contains `text` or whose key ID begins with it."""

@@ -4,7 +4,8 @@ from collections.abc import Iterator
 
 import django_filters
 import django_tables2 as tables
-from django.db.models import F, QuerySet
+from django.db.models import F, Func, QuerySet
+from django.db.models.functions import Lower
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
@@ -74,7 +75,7 @@ class TokenTable(tables.Table):
     alias = tables.Column(verbose_name=_("Alias"))
     token = tables.Column(verbose_name=_("Token"), accessor="masked", orderable=False)
     mode = tables.Column(verbose_name=_("Type"))
-    status = tables.Column(verbose_name=_("Status"), order_by=("status", "-created_at"))
+    status = tables.Column(verbose_name=_("Status"))
     last_day = tables.Column(verbose_name=_("Last 24 h"), accessor="pk", orderable=False)
     last_used_at = tables.Column(verbose_name=_("Last used"), empty_values=())
     enablement = tables.Column(verbose_name=_("Enablement"), accessor="pk", orderable=False)
@@ -87,15 +88,23 @@ class TokenTable(tables.Table):
         super().__init__(*args, **kwargs)
         self.held = held
 
+    def order_alias(self, queryset: QuerySet, is_descending: bool) -> tuple[QuerySet, bool]:
+        """By the letters, whatever their case, as on every database."""
+        return _in_order(queryset, Lower("alias"), is_descending)
+
+    def order_mode(self, queryset: QuerySet, is_descending: bool) -> tuple[QuerySet, bool]:
+        return _in_order(queryset, F("mode"), is_descending)
+
+    def order_status(self, queryset: QuerySet, is_descending: bool) -> tuple[QuerySet, bool]:
+        return queryset.by_state(timezone.now(), descending=is_descending), True
+
     def order_last_used_at(self, queryset: QuerySet, is_descending: bool) -> tuple[QuerySet, bool]:
         """Never used comes last either way, as on every database."""
-        column = F("last_used_at")
-        order = column.desc(nulls_last=True) if is_descending else column.asc(nulls_last=True)
-        return queryset.order_by(order, "pk"), True
+        return _in_order(queryset, F("last_used_at"), is_descending, nulls_last=True)
 
     def tokens(self) -> list[dict]:
         """Return `{token, evidence, verbs}` for each token of the page that is shown, in two queries."""
-        shown = [row.record for row in self.page.object_list]
+        shown = list(self.page)
         evidence = evidence_of(shown)
         return [
             {
@@ -105,3 +114,11 @@ class TokenTable(tables.Table):
             }
             for token in shown
         ]
+
+
+def _in_order(
+    queryset: QuerySet, by: F | Func, is_descending: bool, *, nulls_last: bool | None = None
+) -> tuple[QuerySet, bool]:
+    """Return `queryset` by `by`, the newest first where that is the same: no row may stand on two pages or on none."""
+    order = by.desc(nulls_last=nulls_last) if is_descending else by.asc(nulls_last=nulls_last)
+    return queryset.order_by(order, "-created_at", "-pk"), True

@@ -6,6 +6,7 @@ from http import HTTPStatus
 from django.forms import Form
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
+from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from django.views.decorators.cache import never_cache
@@ -171,7 +172,7 @@ def export(request: HttpRequest, entity_id: str) -> HttpResponse:
     """The tokens of this merchant as CSV, as the list's filter shows them, without any secret."""
     merchant = Entity.objects.get_permitted(request.user, Capability.TOKEN_VIEW, entity_id=entity_id)
     tokens = Token.objects.visible_to(request.user).of(merchant).filter(kind=Token.Kind.API)
-    chosen = TokenFilter(request.GET, tokens).qs.order_by("status", "-created_at")
+    chosen = TokenFilter(request.GET, tokens).qs.by_state(timezone.now())
     return spreadsheets.stream(f"api-tokens-{merchant.entity_id}.csv", EXPORTED, exported(chosen))
 
 

@@ -168,54 +168,6 @@ def test_a_filter_that_nothing_matches_leads_back(client, merchant):
     assert merchant.get_absolute_url() in section.links
 
 
-def test_the_order_is_by_status_and_then_the_newest_first(client, merchant):
-    """S3-2: sorted by status, then creation time."""
-    for alias, state in [("a1", "active"), ("i1", "inactive"), ("a2", "active"), ("r1", "revoked"), ("i2", "inactive")]:
-        token, _ = make_token(merchant, alias=alias)
-        Token.objects.filter(pk=token.pk).update(created_at=timezone.now() + timedelta(minutes=token.pk))
-        put_into(token, state)
-    assert aliases(client, merchant) == ["a2", "a1", "i2", "i1", "r1"]
-
-
-@pytest.mark.parametrize(
-    ("sort", "expected"),
-    [
-        ("alias", ["Alpha", "Bravo", "Charlie"]),
-        ("-alias", ["Charlie", "Bravo", "Alpha"]),
-        ("last_used_at", ["Charlie", "Alpha", "Bravo"]),
-        ("-last_used_at", ["Alpha", "Charlie", "Bravo"]),
-        ("mode", ["Alpha", "Charlie", "Bravo"]),
-    ],
-)
-def test_a_column_sorts_the_list(client, merchant, sort, expected):
-    """S0-14, S0-20: never used comes last either way, on every database."""
-    now = timezone.now()
-    for alias, mode, used in [("Charlie", "live", 9), ("Alpha", "live", 1), ("Bravo", "test", None)]:
-        token, _ = make_token(merchant, alias=alias, mode=mode)
-        Token.objects.filter(pk=token.pk).update(last_used_at=used and now - timedelta(hours=used))
-    listed = aliases(client, merchant, sort=sort)
-    if sort == "mode":  # nothing is said about the order within a type
-        assert listed[-1] == "Bravo"
-    else:
-        assert listed == expected
-    head = section_of(client, merchant, sort=sort).one("th", class_=f"cell-{sort.strip('-')}")
-    assert head.attributes["aria-sort"] == ("descending" if sort.startswith("-") else "ascending")
-
-
-def test_a_page_holds_twenty_five_and_keeps_filter_and_order(client, merchant):
-    """S0-14: all tokens are there, 25 a page."""
-    for number in range(27):
-        put_into(make_token(merchant, alias=f"Token {number:02}")[0], "inactive")
-    section = section_of(client, merchant, status="inactive", sort="alias")
-    assert len(section.rows) == 25
-    pager = section.one("nav", aria_label="Pages")
-    assert pager.one("p").text == "1\N{EN DASH}25 of 27"
-    (following,) = pager.all("a", rel="next")
-    response = client.get(merchant.get_absolute_url() + following.attributes["href"])
-    rest = main_of(response).one("section", aria_labelledby="tokens")
-    assert [cell.one("a").text for cell in rest.all("td", data_label="Alias")] == ["Token 25", "Token 26"]
-
-
 @pytest.mark.parametrize("sought", ["check", "OUT B", "key ID"])
 def test_a_token_is_found_by_alias_or_key_id(client, merchant, sought):
     """S0-15: by part of the alias in any case, or by the beginning of the key ID."""
