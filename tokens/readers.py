@@ -3,6 +3,10 @@
 Django's own connection costs two to three times as much for one small statement, and is opened and closed with each of
 Django's requests, of which a decision is none. Here it stays open, in autocommit: each statement sees what is committed
 when it begins. A connection that has died while it was idle is replaced, once, for the same statement.
+
+A database that stays silent (a frozen server, a lock that is held) keeps a question waiting for PATIENCE and no longer.
+From then on one question at a time looks whether it is back; the others are told at once, or they would queue up
+behind each other for a fault that is known.
 """
 
 import itertools
@@ -11,10 +15,10 @@ import re
 import select
 import sqlite3
 import threading
-from collections.abc import Callable, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
-from time import monotonic, time
+from time import monotonic
 from typing import Any, Protocol
 
 from django.conf import settings
@@ -22,15 +26,19 @@ from django.db import Error, connection, connections
 
 try:
     import psycopg
+    from psycopg import generators, waiting
     from psycopg.adapt import Transformer
+    from psycopg.conninfo import make_conninfo
     from psycopg.errors import error_from_result
     from psycopg.pq import ExecStatus
-    from psycopg.pq.abc import PGresult
+    from psycopg.pq.abc import PGconn, PGresult
 except ImportError:  # installed with the extra `postgres` only
     psycopg = None  # type: ignore[assignment]
 
 PATIENCE = 1.5
-"""Seconds a statement may take; whoever asked has given up by then (Envoy waits 0.2 s by default)."""
+"""Seconds a question may take, with a new connection where it needs one: whoever asked has given up soon after."""
+LOOK_AT_FILE = 0.1
+"""Seconds after which a connection to SQLite looks again whether its file is still the one with that name."""
 
 FAULTS = (sqlite3.Error, OSError, Error, *((psycopg.Error,) if psycopg else ()))
 """What the drivers raise where there is no answer."""
@@ -54,19 +62,19 @@ class Unreachable(Exception):
 
 
 class Reader(Protocol):
-    """One open connection to the database."""
+    """One open connection to the database, opened before `deadline`, a moment of the monotonic clock."""
 
-    def fetch(self, statement: str, values: Sequence[str]) -> Rows:
-        """Return the rows of `statement`, whose places for `values` are written `%s`."""
+    def fetch(self, statement: str, values: Sequence[str], deadline: float) -> Rows:
+        """Return the rows of `statement`, whose places for `values` are written `%s`. Raises one of FAULTS."""
 
     def close(self) -> None:
         """Close the connection."""
 
 
 class SqliteReader:
-    """A connection to the SQLite file; given up where a restored backup has taken the file's place."""
+    """A connection to the SQLite file; given up where that is gone, or a restored backup has taken its place."""
 
-    def __init__(self, database: dict[str, Any]) -> None:
+    def __init__(self, database: dict[str, Any], _deadline: float) -> None:
         self._path = str(database["NAME"])
         address = f"{Path(self._path).absolute().as_uri()}?mode=rw"
         self._connection = sqlite3.connect(address, uri=True, isolation_level=None, timeout=PATIENCE)
@@ -75,10 +83,10 @@ class SqliteReader:
         self._cursor.execute(f"PRAGMA mmap_size = {MAPPED}").fetchall()
         self._written: dict[str, str] = {}
         self._file = self._which_file()
-        self._looked_at = time()
+        self._looked_at = monotonic()
 
-    def fetch(self, statement: str, values: Sequence[str]) -> Rows:
-        if time() - self._looked_at > 1:
+    def fetch(self, statement: str, values: Sequence[str], deadline: float) -> Rows:
+        if deadline - self._looked_at > PATIENCE + LOOK_AT_FILE:
             self._look_at_file()
         written = self._written.get(statement)
         if written is None:
@@ -93,7 +101,7 @@ class SqliteReader:
         return found.st_dev, found.st_ino
 
     def _look_at_file(self) -> None:
-        self._looked_at = time()
+        self._looked_at = monotonic()
         if self._which_file() != self._file:
             raise sqlite3.OperationalError("Another file has taken the place of the database.")
 
@@ -101,58 +109,59 @@ class SqliteReader:
 class PostgresReader:
     """A connection to PostgreSQL, spoken to through libpq: psycopg's cursor would add half of what a question takes.
 
-    It never waits longer than PATIENCE, not even for a server that has stopped without closing the connection.
+    It waits by itself and never beyond a deadline: neither the server's own limit nor TCP notices a server that has
+    stopped without closing the connection.
     """
 
-    def __init__(self, database: dict[str, Any]) -> None:
+    def __init__(self, database: dict[str, Any], deadline: float) -> None:
         limit = int(PATIENCE * 1000)
         told = {"default_transaction_read_only": "on", "statement_timeout": limit, "TimeZone": "UTC"} | BY_INDEX
-        self._connection = psycopg.connect(
+        address = make_conninfo(
             dbname=database["NAME"],
             user=database["USER"],
             password=database["PASSWORD"],
             host=database["HOST"],
             port=database["PORT"] or None,
-            autocommit=True,
             client_encoding="utf8",
-            connect_timeout=2,
             tcp_user_timeout=limit,
             options=" ".join(f"-c {name}={value}" for name, value in told.items()),
         )
-        self._wire = self._connection.pgconn
+        left = max(deadline - monotonic(), 0.0)
+        self._wire: PGconn = waiting.wait_conn(generators.connect(address), interval=PATIENCE, timeout=left)
+        self._connection = psycopg.Connection(self._wire)
         self._wire.nonblocking = 0  # what is sent is a few hundred bytes; only the answer may be long in coming
         self._arriving = select.poll()
         self._arriving.register(self._wire.socket, select.POLLIN)
         self._loader = Transformer(self._connection)
         self._prepared: dict[str, bytes] = {}
 
-    def fetch(self, statement: str, values: Sequence[str]) -> Rows:
-        name = self._prepared.get(statement) or self._prepare(statement)
+    def fetch(self, statement: str, values: Sequence[str], deadline: float) -> Rows:
+        name = self._prepared.get(statement) or self._prepare(statement, deadline)
         # Binary, so that a value travels with its length: as text it would end at its first NUL.
         sent = [value.encode() for value in values]
         self._wire.send_query_prepared(name, sent, param_formats=[1] * len(sent), result_format=1)
-        result = self._result()
+        result = self._result(deadline)
         self._loader.set_pgresult(result)
         return self._loader.load_rows(0, result.ntuples, tuple)
 
     def close(self) -> None:
         self._connection.close()
 
-    def _prepare(self, statement: str) -> bytes:
+    def _prepare(self, statement: str, deadline: float) -> bytes:
         numbers = itertools.count(1)
         written = re.sub("%s", lambda _found: f"${next(numbers)}", statement)
         name = b"decision_%d" % len(self._prepared)
         self._wire.send_prepare(name, written.encode())
-        self._result()
+        self._result(deadline)
         self._prepared[statement] = name
         return name
 
-    def _result(self) -> "PGresult":
+    def _result(self, deadline: float) -> "PGresult":
         """Wait for the answer to what was sent, to its end, and return it. Raises psycopg.Error where that is none."""
         found = None
         while True:
             while self._wire.is_busy():
-                if not self._arriving.poll(PATIENCE * 1000):
+                if not self._arriving.poll(max(deadline - monotonic(), 0) * 1000):
                     raise psycopg.OperationalError("PostgreSQL does not answer.")
                 self._wire.consume_input()
             result = self._wire.get_result()
@@ -167,10 +176,10 @@ class PostgresReader:
 class DjangoReader:
     """Django's own connection: sees what the thread's open transaction has written. For tests that roll back."""
 
-    def __init__(self, _database: dict[str, Any]) -> None:
+    def __init__(self, _database: dict[str, Any], _deadline: float) -> None:
         pass
 
-    def fetch(self, statement: str, values: Sequence[str]) -> Rows:
+    def fetch(self, statement: str, values: Sequence[str], _deadline: float) -> Rows:
         with connection.cursor() as cursor:
             cursor.execute(statement, values)
             rows: Rows = cursor.fetchall()
@@ -180,27 +189,45 @@ class DjangoReader:
         connection.close()
 
 
-READERS: dict[str, Callable[[dict[str, Any]], Reader]] = {"sqlite": SqliteReader, "postgresql": PostgresReader}
+READERS: dict[str, Callable[[dict[str, Any], float], Reader]] = {"sqlite": SqliteReader, "postgresql": PostgresReader}
 
 _own = threading.local()
+
+
+class Silence:
+    """Whether the database has left a question waiting, and who of all threads looks whether it is back."""
+
+    MOMENT = 0.05
+    """Seconds that others give the one who looks: it may have been a hiccup."""
+
+    def __init__(self) -> None:
+        self.lasts = False
+        self._looking = threading.Lock()
+
+    @contextmanager
+    def looked_into(self) -> Iterator[None]:
+        """Let one thread try in this block. Raises Unreachable in the others for as long as it has found nothing."""
+        if not self._looking.acquire(timeout=self.MOMENT):
+            raise Unreachable
+        try:
+            yield
+            self.lasts = False
+        finally:
+            self._looking.release()
+
+
+_silence = Silence()
 
 
 def fetch(statement: str, *values: str) -> Rows:
     """Return the rows of `statement`, whose places for `values` are written `%s`.
 
-    Raises Unreachable where the database does not answer over a new connection either.
+    Raises Unreachable, after PATIENCE at the latest, where the database does not answer over a new connection either.
     """
-    reader: Reader | None = getattr(_own, "reader", None)
-    if reader is None:
-        return _fetch_anew(statement, values)
-    begun = monotonic()
-    try:
-        return reader.fetch(statement, values)
-    except FAULTS as fault:
-        forget()
-        if monotonic() - begun > PATIENCE / 2:
-            raise Unreachable from fault  # slow, not dead: asking again would take as long once more
-    return _fetch_anew(statement, values)
+    if _silence.lasts:
+        with _silence.looked_into():
+            return _fetch(statement, values)
+    return _fetch(statement, values)
 
 
 def forget() -> None:
@@ -211,11 +238,25 @@ def forget() -> None:
             reader.close()
 
 
-def _fetch_anew(statement: str, values: Sequence[str]) -> Rows:
-    kind = DjangoReader if settings.DECISIONS_THROUGH_DJANGO else READERS[connection.vendor]
+def _fetch(statement: str, values: Sequence[str]) -> Rows:
+    deadline = monotonic() + PATIENCE
+    reader: Reader | None = getattr(_own, "reader", None)
     try:
-        reader = _own.reader = kind(connections["default"].settings_dict)
-        return reader.fetch(statement, values)
+        if reader is not None:
+            try:
+                return reader.fetch(statement, values, deadline)
+            except FAULTS:
+                forget()
+                if deadline - monotonic() < PATIENCE / 2:
+                    raise  # slow, not dead: asking again would take as long once more
+        return _fetch_anew(statement, values, deadline)
     except FAULTS as fault:
         forget()
+        _silence.lasts = monotonic() > deadline - PATIENCE / 2
         raise Unreachable from fault
+
+
+def _fetch_anew(statement: str, values: Sequence[str], deadline: float) -> Rows:
+    kind = DjangoReader if settings.DECISIONS_THROUGH_DJANGO else READERS[connection.vendor]
+    reader = _own.reader = kind(connections["default"].settings_dict, deadline)
+    return reader.fetch(statement, values, deadline)

@@ -12,7 +12,7 @@ from ipaddress import ip_address, ip_network
 from typing import NamedTuple
 
 from tokens import digests, readers
-from tokens.formats import Presented, parse
+from tokens.formats import TOKEN_LENGTH, Presented, parse
 
 GOOD = "good"
 """The one reason that lets a request through."""
@@ -113,7 +113,7 @@ def authenticate_gateway(
     Each is None where there is none; the second may be that of another key ID, which the caller has to compare. At most
     one statement is run, and none unless the gateway's own credential has the right form.
     """
-    asked = _read_gateway(gateway)
+    asked = _read_gateway(gateway) if len(gateway) == TOKEN_LENGTH else None  # nothing long is worth remembering
     if asked is None:
         return None, None
     row, other = _read(asked.key_id, client.key_id if client else "", entity=entity)

@@ -1,6 +1,7 @@
 """`/gateway/authorize`: three answers, whatever arrives, and nothing told that a gateway need not know."""
 
 import re
+import tracemalloc
 from http import HTTPMethod, HTTPStatus
 
 import pytest
@@ -212,6 +213,22 @@ def test_any_other_request_id_is_replaced(gateway, given_id):
     first, second = (gateway(X_Request_Id=given_id).identity["X-Keyhouse-Request-Id"] for _ in range(2))
     assert re.fullmatch(r"[0-9a-f]{32}", first)
     assert first != second
+
+
+def test_nothing_that_a_stranger_may_make_long_is_remembered(gateway):
+    """Questions, addresses and gateways' credentials are remembered taken apart, thousands of them in each process."""
+    gateway()
+    tracemalloc.start()
+    before = tracemalloc.get_traced_memory()[0]
+    for number in range(100):
+        long = f"{number}".rjust(100_000, "x")
+        gateway(X_Keyhouse_Caller=long)
+        gateway(query=f"entity={long}")
+        gateway(X_Keyhouse_Gateway=long)
+        gateway(long)
+    kept = tracemalloc.get_traced_memory()[0] - before
+    tracemalloc.stop()
+    assert kept < 2_000_000
 
 
 class Unreadable:

@@ -14,6 +14,7 @@ from tests.processes import ROOT, free_port
 from tests.tokens.conftest import House
 from tests.tokens.questions import Answer, ask
 from tokens import readers
+from tokens.gateway import authorize
 
 FAULT = Answer("503 Service Unavailable", [("Content-Length", "0"), ("Cache-Control", "no-store")])
 
@@ -83,6 +84,15 @@ def test_a_connection_that_died_while_it_was_idle_costs_no_question(committed):
         cursor.execute("SELECT pg_terminate_backend(%s, 5000)", [pid])
     assert ask_about(committed).status == HTTPStatus.OK
     assert readers._own.reader._connection.info.backend_pid != pid
+
+
+def test_a_fault_that_lasts_is_written_down_now_and_then_and_not_with_every_question(committed, caplog):
+    """An outage at ten thousand questions a second must not fill the disk as well."""
+    authorize._said_at.clear()  # what other tests have made it say
+    with renamed("tokens_token"):
+        for _ in range(50):
+            assert ask_about(committed) == FAULT
+    assert 1 <= caplog.text.count("The decision could not be made.") < 10
 
 
 def test_a_pepper_that_is_missing_is_a_fault_of_ours_and_no_refusal(house, settings, caplog):

@@ -1,6 +1,7 @@
 """The decision over the driver's own connection, as it serves; the other tests of the decision use Django's."""
 
 import shutil
+import socket
 import sqlite3
 import threading
 import time
@@ -12,7 +13,7 @@ from django.db import connection
 from tests.factories import make_token, put_into
 from tests.tokens.conftest import House, with_another_secret
 from tokens import readers
-from tokens.readers import PATIENCE, SqliteReader, Unreachable
+from tokens.readers import LOOK_AT_FILE, PATIENCE, PostgresReader, SqliteReader, Unreachable
 from tokens.verification import GOOD
 
 
@@ -23,6 +24,10 @@ def own(transactional_db, house: House, settings) -> House:
     readers.forget()
     yield house
     readers.forget()
+
+
+def in_time() -> float:
+    return time.monotonic() + PATIENCE
 
 
 def test_both_ways_to_the_database_decide_alike(own: House, settings):
@@ -124,12 +129,79 @@ def test_a_file_that_took_the_databases_place_is_noticed(tmp_path):
         with sqlite3.connect(tmp_path / f"{name}.sqlite3") as database:
             database.execute("CREATE TABLE t (value)")
             database.execute("INSERT INTO t VALUES (?)", [value])
-    reader = SqliteReader({"NAME": path})
-    assert reader.fetch("SELECT value FROM t", ()) == [(1,)]
+    reader = SqliteReader({"NAME": path}, in_time())
+    assert reader.fetch("SELECT value FROM t", (), in_time()) == [(1,)]
     shutil.move(tmp_path / "two.sqlite3", path)
-    reader._looked_at -= 2
+    reader._looked_at -= LOOK_AT_FILE
     with pytest.raises(sqlite3.OperationalError):
-        reader.fetch("SELECT value FROM t", ())
+        reader.fetch("SELECT value FROM t", (), in_time())
+    path.unlink()
+    with pytest.raises(FileNotFoundError):
+        reader.fetch("SELECT value FROM t", (), in_time() + LOOK_AT_FILE)
+
+
+def test_a_server_that_takes_a_connection_and_stays_silent_is_given_up(settings):
+    """A frozen PostgreSQL: the kernel takes connections in its place. What libpq waits for would never come."""
+    postgres = pytest.importorskip("psycopg")
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        host, port = silent.getsockname()
+        address = {"NAME": "n", "USER": "u", "PASSWORD": "", "HOST": host, "PORT": port}
+        begun = time.monotonic()
+        with pytest.raises(postgres.OperationalError):
+            PostgresReader(address, begun + 0.3)
+        assert 0.2 < time.monotonic() - begun < 1
+
+
+class Frozen:
+    """A database that answers nothing until it is `thawed`. The real ones are frozen in tests/campaigns/outage.py."""
+
+    thawed = threading.Event()
+
+    def __init__(self, _database: dict, _deadline: float) -> None:
+        self.asked = None
+
+    def fetch(self, statement: str, _values: tuple, deadline: float) -> list:
+        if not self.thawed.wait(deadline - time.monotonic()):
+            raise sqlite3.OperationalError("There is no answer.")
+        return [(statement,)]
+
+    def close(self) -> None:
+        """There is nothing to close."""
+
+
+def waits(threads: int) -> list[float]:
+    """Let so many threads ask at once; return how long each waited to hear that nothing answers."""
+    waited: list[float] = []
+
+    def ask() -> None:
+        begun = time.monotonic()
+        with pytest.raises(Unreachable):
+            readers.fetch("?")
+        waited.append(time.monotonic() - begun)
+
+    asking = [threading.Thread(target=ask) for _ in range(threads)]
+    for thread in asking:
+        thread.start()
+    for thread in asking:
+        thread.join()
+    assert len(waited) == threads
+    return sorted(waited)
+
+
+def test_once_the_database_stays_silent_one_asks_on_and_all_others_are_told_at_once(settings, monkeypatch):
+    """Else those that wait for a thread would wait for one another: with 4 threads the twentieth for eight seconds."""
+    settings.DECISIONS_THROUGH_DJANGO = False
+    monkeypatch.setattr(readers, "READERS", dict.fromkeys(("sqlite", "postgresql"), Frozen))
+    monkeypatch.setattr(readers, "_silence", readers.Silence())
+    readers.forget()
+    assert waits(4)[0] > PATIENCE * 0.9
+    *told, looked = waits(20)
+    assert told[-1] < PATIENCE / 2
+    assert PATIENCE * 0.9 < looked < PATIENCE + 1
+    Frozen.thawed.set()
+    assert readers.fetch("!") == [("!",)], "it is back"
+    assert not readers._silence.lasts
+    readers.forget()
 
 
 def test_production_uses_the_drivers_connection():

@@ -11,6 +11,7 @@ import secrets
 from collections.abc import Callable, Iterable
 from functools import lru_cache
 from http import HTTPStatus
+from time import monotonic
 from typing import NamedTuple
 from urllib.parse import parse_qsl, unquote
 
@@ -25,6 +26,8 @@ logger = logging.getLogger(__name__)
 PATH = "/gateway/authorize"
 MOST_QUERY = 1_000
 """Characters of query string that are looked at; a longer one is no question a gateway asks."""
+MOST_ADDRESS = 64
+"""Characters of an address that are looked at; the longest has 45. Nobody may make long what is remembered."""
 
 OK, UNAUTHORIZED, FORBIDDEN, UNAVAILABLE = (
     f"{status.value} {status.phrase}"
@@ -52,11 +55,24 @@ def application(environ: dict, start_response: Callable) -> Iterable[bytes]:
     """Answer one question of a gateway. Reads the request's headers and query string, never its body."""
     try:
         status, headers = answer(environ)
-    except Exception:  # whatever it is, a gateway understands 503 and nothing else
-        logger.exception("The decision could not be made.")
+    except Exception as fault:  # whatever it is, a gateway understands 503 and nothing else
+        if is_news(type(fault).__name__):
+            logger.exception("The decision could not be made.")
         status, headers = FORBIDDEN if settings.REFUSE_ON_FAULT else UNAVAILABLE, BASE_HEADERS
     start_response(status, [*headers])  # the server may do with its list what it likes
     return [b""]
+
+
+_said_at: dict[str, float] = {}
+
+
+def is_news(what: str) -> bool:
+    """Whether a second has passed since this was last asked about `what`: a fault must not fill the disk as well."""
+    now = monotonic()
+    if now - _said_at.get(what, -1.0) < 1:
+        return False
+    _said_at[what] = now
+    return True
 
 
 def answer(environ: dict) -> tuple[str, list[tuple[str, str]]]:
@@ -68,7 +84,7 @@ def answer(environ: dict) -> tuple[str, list[tuple[str, str]]]:
         return UNAUTHORIZED, ASK_FOR_BEARER
     if fault:
         return _refuse_question(fault, environ)
-    caller = address_of(environ.get(told_in, ""))
+    caller = address_of(environ.get(told_in, "")[:MOST_ADDRESS])
     decision = decide(bearer(environ), gateway=environ.get("HTTP_X_KEYHOUSE_GATEWAY", ""), caller=caller, **bindings)
     if decision is None:
         return _refuse_gateway()
@@ -79,7 +95,8 @@ def answer(environ: dict) -> tuple[str, list[tuple[str, str]]]:
 
 
 def _refuse_gateway() -> tuple[str, list[tuple[str, str]]]:
-    logger.warning("A gateway asked without a good credential of its own.")
+    if is_news("gateway"):
+        logger.warning("A gateway asked without a good credential of its own.")
     return UNAUTHORIZED, ASK_FOR_BEARER
 
 
@@ -90,7 +107,7 @@ def _refuse_question(fault: str, environ: dict) -> tuple[str, list[tuple[str, st
     named = parse(presented)
     if asking is None or named is None:
         return _refuse_gateway()
-    usage.count(asking.pk, caller=address_of(environ.get("HTTP_X_KEYHOUSE_CALLER", "")), outcome=FAULTY)
+    usage.count(asking.pk, caller=address_of(environ.get("HTTP_X_KEYHOUSE_CALLER", "")[:MOST_ADDRESS]), outcome=FAULTY)
     _warn_once("The questions of gateway %s are refused: %s.", named.key_id, fault)
     return FORBIDDEN, BASE_HEADERS
 

@@ -11,7 +11,7 @@ from http import HTTPStatus
 from urllib.parse import parse_qs
 
 from tokens import usage
-from tokens.gateway.authorize import bearer
+from tokens.gateway.authorize import bearer, is_news
 from tokens.verification import Decision, authenticate_gateway, decide
 
 logger = logging.getLogger(__name__)
@@ -30,8 +30,9 @@ def application(environ: dict, start_response: Callable) -> Iterable[bytes]:
     """Answer one question of a gateway or a resource server."""
     try:
         status, headers, body = answer(environ)
-    except Exception:
-        logger.exception("The decision could not be made.")
+    except Exception as fault:
+        if is_news(type(fault).__name__):
+            logger.exception("The decision could not be made.")
         status, headers, body = HTTPStatus.SERVICE_UNAVAILABLE, [], b""
     base = [("Content-Length", str(len(body))), ("Cache-Control", "no-store")]
     start_response(f"{status.value} {status.phrase}", base + headers)
