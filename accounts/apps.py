@@ -1,7 +1,9 @@
 from django.apps import AppConfig
+from django.contrib.auth.signals import user_logged_in
 from django.urls import register_converter
 from django.utils.translation import gettext_lazy as _
 
+from accounts import trust
 from accounts.converters import EntityIdConverter
 
 
@@ -10,5 +12,6 @@ class AccountsConfig(AppConfig):
     verbose_name = _("Account tree and people")
 
     def ready(self) -> None:
-        """Let addresses name an entity: `<entity_id:entity_id>`."""
+        """Let addresses name an entity: `<entity_id:entity_id>`; hear of every sign-in."""
         register_converter(EntityIdConverter, "entity_id")
+        user_logged_in.connect(trust.begin)

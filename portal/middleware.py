@@ -9,7 +9,7 @@ from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 
-from accounts import audit
+from accounts import audit, stepup
 from accounts.refusals import Refused
 
 Next = Callable[[HttpRequest], HttpResponse]
@@ -69,3 +69,19 @@ class PlainRefusals:
         template = "refused.html#dialog" if request.htmx else "refused.html"
         context = {"sentence": str(exception), "section": "account"}
         return render(request, template, context, status=HTTPStatus.CONFLICT)
+
+
+class StepUp:
+    """Take the proof that a request brings, and ask for one where a view requires it."""
+
+    def __init__(self, get_response: Next) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        return self.get_response(request)
+
+    def process_view(self, request: HttpRequest, *_view: object) -> HttpResponse | None:
+        return stepup.answer(request)
+
+    def process_exception(self, request: HttpRequest, exception: Exception) -> HttpResponse | None:
+        return stepup.question(request) if isinstance(exception, stepup.Unproved) else None

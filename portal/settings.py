@@ -67,6 +67,7 @@ MIDDLEWARE = [
     "portal.middleware.AuditOrigin",
     "portal.middleware.NeverStored",
     "portal.middleware.PlainRefusals",
+    "portal.middleware.StepUp",
 ]
 
 ROOT_URLCONF = "portal.urls"

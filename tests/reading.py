@@ -8,6 +8,7 @@ from html.parser import HTMLParser
 from django.http import HttpResponse
 from django.test import Client
 
+from accounts import trust
 from accounts.models import User
 from tokens.lifecycle import TRANSITIONS
 
@@ -107,8 +108,15 @@ def verbs_in(element: Element) -> list[str]:
 
 
 def client_of(user: User | None) -> Client:
-    """Return a client in which `user` is signed in."""
+    """Return a client in which `user` has just signed in."""
     client = Client()
     if user:
         client.force_login(user)
     return client
+
+
+def let_the_proof_age(client: Client, seconds: float = trust.FRESH) -> None:
+    """Let it be that long ago that the person behind `client` proved who they are (to begin with, by signing in)."""
+    session = client.session
+    session[trust.PROVED_AT] -= seconds
+    session.save()

@@ -13,7 +13,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.debug import sensitive_variables
 from django.views.decorators.http import require_http_methods, require_safe
 
-from accounts import branches, spreadsheets
+from accounts import branches, spreadsheets, stepup
 from accounts.models import AuditEvent, Entity
 from accounts.pages import account_trail, ask, posted, show
 from accounts.permissions import Capability
@@ -114,6 +114,8 @@ def remove(request: HttpRequest, key_id: str) -> HttpResponse:
 def rotate(request: HttpRequest, key_id: str) -> HttpResponse:
     """Make a successor for this token, and let both work until the overlap ends."""
     token = _token(request, key_id, Capability.TOKEN_ROTATE)
+    if token.mode == Token.Mode.LIVE:
+        stepup.require(request)
     form = RotateForm(posted(request))
     context = _overlap_page(request, token, "rotate", form)
     if request.method != "POST" or not form.is_valid():
@@ -199,6 +201,8 @@ LABELS = {
 def _confirm(request: HttpRequest, key_id: str, verb: str, message: str) -> HttpResponse:
     """Ask before `verb` with the evidence of the last 24 hours, and do it."""
     token = _token(request, key_id, lifecycle.TRANSITIONS[verb].capability)
+    if verb == "revoke" and token.mode == Token.Mode.LIVE:
+        stepup.require(request)
     evidence = evidence_of([token], callers=True)[token.pk]
     hurts = verb in {"deactivate", "remove"}
     form = ConfirmForm(posted(request), token=token, evidence=evidence if hurts else None)
@@ -222,6 +226,8 @@ def _create(request: HttpRequest, entity: Entity, title: str, *, initial: dict) 
         return show(request, "tokens/add.html", context)
     if request.method != "POST" or not form.is_valid():
         return show(request, "tokens/add.html", context, status=_shown_as(request))
+    if form.cleaned_data["mode"] == Token.Mode.LIVE:
+        stepup.require(request)
     try:
         token, secret = lifecycle.create(entity, by=request.user, **form.wanted())
     except lifecycle.AlreadyCreated as earlier:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import pytest
 from django.conf import settings
+from django.test import Client
 from playwright.sync_api import BrowserContext, ConsoleMessage, Page
 from pytest_django.live_server_helper import LiveServer
 
@@ -54,10 +55,11 @@ def platform(live_server: LiveServer) -> User:
     return make_user(Role.PLATFORM_ADMINISTRATOR)
 
 
-def sign_in(context: BrowserContext, user: User, address: str) -> None:
-    """Sign in by the cookie alone: typing a password is what `test_sign_in.py` is about."""
+def sign_in(context: BrowserContext, who: User | Client, address: str) -> None:
+    """Sign in by the cookie alone, of `who` or of who has signed in there: `test_sign_in.py` types the password."""
     name = settings.SESSION_COOKIE_NAME
-    context.add_cookies([{"name": name, "value": client_of(user).cookies[name].value, "url": address}])
+    client = who if isinstance(who, Client) else client_of(who)
+    context.add_cookies([{"name": name, "value": client.cookies[name].value, "url": address}])
 
 
 def breakable(page: Page, pattern: str) -> list[bool]:
@@ -70,7 +72,7 @@ def breakable(page: Page, pattern: str) -> list[bool]:
 
 @pytest.fixture
 def visit(live_server: LiveServer, new_context: Callable[..., BrowserContext]) -> Iterator[Visit]:
-    """Return a function that opens a browser of its own for `user` (None: nobody) and returns an empty page in it.
+    """Return a function that opens a browser of its own for `user` (or a client of theirs; None: nobody).
 
     Its options are those of a browser context. Afterwards the test fails where a script broke, the content policy was
     violated, or anything else was noted on the console as an error.
@@ -81,7 +83,7 @@ def visit(live_server: LiveServer, new_context: Callable[..., BrowserContext]) -
         if message.type == "error" and not EXPECTED.search(message.text):
             faults.append(f"{message.text} ({message.location.get('url', '')})")
 
-    def open_page(user: User | None = None, **options) -> Page:
+    def open_page(user: User | Client | None = None, **options) -> Page:
         context = new_context(base_url=live_server.url, reduced_motion="reduce", **options)
         context.set_default_timeout(10_000)
         if user:
