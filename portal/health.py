@@ -3,9 +3,11 @@
 from http import HTTPStatus
 
 from django.contrib.auth.decorators import login_not_required
-from django.db import Error, connection
 from django.http import HttpRequest, HttpResponse
 from django.views.decorators.http import require_safe
+
+from tokens import readers
+from tokens.readers import Unreachable
 
 
 @login_not_required
@@ -18,11 +20,12 @@ def livez(request: HttpRequest) -> HttpResponse:
 @login_not_required
 @require_safe
 def readyz(request: HttpRequest) -> HttpResponse:
-    """Answer 200 where the database answers, else 503 in one word: details belong in the log."""
+    """Answer 200 where the database answers, else 503 in one word: details belong in the log.
+
+    Asked the way decisions ask, so that a database that hangs is told within two seconds as well.
+    """
     try:
-        with connection.cursor() as cursor:
-            cursor.execute("SELECT 1 FROM accounts_entity LIMIT 1")
-    except Error:
-        connection.close()
+        readers.fetch("SELECT 1 FROM accounts_entity LIMIT 1")
+    except Unreachable:
         return HttpResponse("database\n", content_type="text/plain", status=HTTPStatus.SERVICE_UNAVAILABLE)
     return HttpResponse("ok\n", content_type="text/plain")

@@ -26,8 +26,7 @@ def noted(house: House):
         UsageBucket.objects.all().delete()
         return status, *(callers or [None])
 
-    yield ask_and_count
-    usage._counter._tallies.clear()
+    return ask_and_count
 
 
 def test_the_address_is_read_where_the_question_says_and_nowhere_else(noted):

@@ -14,7 +14,6 @@ from tests.factories import make_token
 from tests.processes import ROOT
 from tests.tokens.conftest import House
 from tests.tokens.questions import IDENTITY, ask
-from tokens import usage
 from tokens.permissions import CATALOGUE
 
 CLIENT = "192.0.2.1"
@@ -71,7 +70,6 @@ def test_keyhouse_understands_what_the_recipes_ask(house: House, address: str, c
         assert answer.status == expected
         assert set(answer.identity) == (IDENTITY if expected == HTTPStatus.OK else set())
         assert ask(url.query, **given).status == HTTPStatus.FORBIDDEN, "the address is told where the recipe tells it"
-    usage._counter._tallies.clear()
 
 
 def test_envoy_is_closed_where_nothing_is_said(house: House):
@@ -82,7 +80,6 @@ def test_envoy_is_closed_where_nothing_is_said(house: House):
     query = urlsplit(ASK["http_service"]["path_override"]).query
     answer = ask(query, Authorization=f"Bearer {secret}", X_Keyhouse_Gateway=house.gateway_secret)
     assert answer.status == HTTPStatus.FORBIDDEN
-    usage._counter._tallies.clear()
 
 
 def test_every_envoy_route_to_the_payment_core_asks_or_says_that_it_is_open():

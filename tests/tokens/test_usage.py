@@ -2,6 +2,7 @@
 
 import collections
 import threading
+import time
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -13,7 +14,7 @@ from hypothesis import strategies as st
 from tests.factories import SETUP, make_token, put_into
 from tests.tokens.conftest import House
 from tests.tokens.test_authorize_faults import renamed
-from tokens import lifecycle, usage
+from tokens import ledger, lifecycle, usage
 from tokens.models import Token, UsageBucket
 from tokens.usage import MOST_CALLERS, OTHER, Counter
 from tokens.verification import GOOD
@@ -216,17 +217,25 @@ def test_counts_that_cannot_be_written_are_kept(house: House):
     with time_machine.travel(NOON + timedelta(minutes=1), tick=False), renamed("tokens_usagebucket"):
         with pytest.raises(Error):
             counter.flush()
-        counter.count(house.token.pk, caller=HERE, outcome=GOOD)
+        counter.count(house.token.pk, caller=HERE, outcome=GOOD, gateway=house.gateway.pk, begun=time.time() - 0.002)
         counter.count(house.token.pk, caller=HERE, outcome="mode")
         with pytest.raises(Error):
             counter.flush()
     assert rows() == {}
-    assert used_at(house.token) is None, "the counts and the last use are written together or not at all"
+    assert counter.has_more
+    assert ledger.figures() == {}
+    assert used_at(house.token) is used_at(house.gateway) is None, (
+        "the counts and the last use are written together or not at all"
+    )
     assert counter.flush() == 2
     assert rows() == {(house.token.pk, NOON, HERE, GOOD): 2, (house.token.pk, NOON, HERE, "mode"): 1}
     row = UsageBucket.objects.get(outcome=GOOD)
     assert (row.first_at, row.last_at) == (NOON, NOON + timedelta(minutes=1))
-    assert used_at(house.token) == NOON + timedelta(minutes=1)
+    assert used_at(house.token) == used_at(house.gateway) == NOON + timedelta(minutes=1)
+    figures = ledger.figures()
+    assert figures.pop("decision_seconds sum") == pytest.approx(0.002, rel=0.01)
+    assert figures == {"usage_flush_failures": 2, "decision_seconds 0.0025": 1}
+    assert not counter.has_more
 
 
 @pytest.mark.django_db(transaction=True)

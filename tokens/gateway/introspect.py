@@ -52,7 +52,8 @@ def answer(environ: dict) -> Answer:
         decision = None  # a malformed token was refused before anybody looked at who asks
     if decision is None:
         return HTTPStatus.UNAUTHORIZED, [("WWW-Authenticate", "Bearer")], b""
-    usage.count(decision.token or decision.gateway, caller="introspection", outcome=decision.reason)
+    asked_by = decision.gateway
+    usage.count(decision.token or asked_by, caller="introspection", outcome=decision.reason, gateway=asked_by)
     body = _active(decision) if decision.allowed else INACTIVE
     return HTTPStatus.OK, [("Content-Type", "application/json")], body
 

@@ -69,6 +69,20 @@ class SeenMessage(models.Model):
         return f"{bytes(self.digest).hex()[:12]} until {self.until:%H:%M:%S}"
 
 
+class OperatingFigure(models.Model):
+    """A sum over all workers and machines since the beginning, for /metrics. `tokens.ledger` knows the names."""
+
+    name = models.CharField(max_length=64, primary_key=True)
+    value = models.FloatField()
+
+    class Meta:
+        verbose_name = _("operating figure")
+        verbose_name_plural = _("operating figures")
+
+    def __str__(self) -> str:
+        return f"{self.name}: {self.value}"
+
+
 class DecisionTotal(models.Model):
     """How many decisions had an outcome, on all workers and machines together, since the beginning: for /metrics."""
 
