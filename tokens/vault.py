@@ -8,6 +8,7 @@ not open. The encryption keys are numbered and live outside the database; old on
 
 import secrets
 from collections.abc import Iterator
+from typing import Protocol
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
@@ -27,6 +28,23 @@ BATCH = 500
 """Rows that `rotate` seals anew in one transaction: a writer in between waits for some ten milliseconds."""
 
 
+class Sealed(Protocol):
+    """What holds a ciphertext and knows what it is bound to: a SharedKey, or its row as the gateway's path reads it."""
+
+    @property
+    def key_id(self) -> str: ...
+    @property
+    def entity_id(self) -> int: ...
+    @property
+    def slot(self) -> str: ...
+    @property
+    def mode(self) -> str: ...
+    @property
+    def vault_key(self) -> int: ...
+    @property
+    def ciphertext(self) -> bytes | memoryview | None: ...
+
+
 class Unreadable(Exception):
     """What is stored does not open: another key, or it was changed, or it stands where it was not put."""
 
@@ -44,7 +62,7 @@ def seal(value: bytes, key: SharedKey) -> None:
 
 
 @sensitive_variables()
-def open_(key: SharedKey) -> bytes:
+def open_(key: Sealed) -> bytes:
     """Return what was sealed into `key`. Raises Unreadable where that cannot be had, without a word about why."""
     sealed = bytes(key.ciphertext or b"")
     secret = settings.VAULT_KEYS.get(key.vault_key)
@@ -106,6 +124,6 @@ def rotate() -> Iterator[int]:
         yield len(rows)
 
 
-def _place(key: SharedKey) -> bytes:
+def _place(key: Sealed) -> bytes:
     """Return what the ciphertext of `key` is bound to. The key ID stands for the row: it is never issued again."""
     return f"1|tokens_sharedkey|{key.vault_key}|{key.key_id}|{key.entity_id}|{key.slot}|{key.mode}".encode()

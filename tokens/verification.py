@@ -28,19 +28,19 @@ digest is destroyed: nobody can tell then."""
 NOT_ALLOWED = frozenset({"kind", "mode", "entity", "network", "permission"})
 """Reasons answered 403, all alike: a good credential that may not do this."""
 
-_SUSPENDED = """
+SUSPENDED = """
 EXISTS (SELECT 1 FROM accounts_entity a
          WHERE a.status = 'suspended' AND a.tree_id = {0}.tree_id AND a.lft <= {0}.lft AND a.rght >= {0}.rght)
 """
 _COVERS = f"""
 EXISTS (SELECT 1 FROM accounts_entity x
          WHERE x.entity_id = %s AND x.tree_id = e.tree_id AND x.lft BETWEEN e.lft AND e.rght
-           AND NOT {_SUSPENDED.format("x")})
+           AND NOT {SUSPENDED.format("x")})
 """  # noqa: S608  put together from literals
 _READ = f"""
 SELECT g.id, g.kind, g.mode, g.status, g.digest, g.pepper_id, g.expires_at,
        t.id, t.kind, t.mode, t.status, t.digest, t.pepper_id, t.expires_at, t.key_id, t.scope, t.networks, e.entity_id,
-       {_SUSPENDED.format("e")}, {{covers}}
+       {SUSPENDED.format("e")}, {{covers}}
   FROM tokens_token g
   LEFT JOIN tokens_token t ON t.id = (SELECT n.id FROM tokens_token n WHERE n.key_id >= %s ORDER BY n.key_id LIMIT 1)
   LEFT JOIN accounts_entity e ON e.id = t.entity_id
