@@ -11,9 +11,9 @@ from django.core.wsgi import get_wsgi_application
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "portal.settings")
 pages = get_wsgi_application()
 
-from tokens.gateway import authorize, introspect, signatures  # noqa: E402  the apps are loaded before their models
+from tokens.gateway import authorize, introspect, keys, signatures  # noqa: E402  apps are loaded before their models
 
-ENDPOINTS = {each.PATH: each.application for each in (authorize, introspect)} | signatures.ENDPOINTS
+ENDPOINTS = {each.PATH: each.application for each in (authorize, introspect, keys)} | signatures.ENDPOINTS
 
 
 def application(environ: dict, start_response: Callable) -> Iterable[bytes]:

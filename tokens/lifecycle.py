@@ -22,7 +22,7 @@ from accounts.refusals import Refused
 from accounts.standing import Standing
 from tokens import digests, formats
 from tokens.models import IdempotencyRecord, Token
-from tokens.permissions import CATALOGUE, write_scope
+from tokens.permissions import CATALOGUE, OF_GATEWAYS, write_scope
 
 Status = Token.Status
 Event = AuditEvent.Type
@@ -117,7 +117,8 @@ def create(
 
     `form_key` names one submission of a form by a person: the same one sent again, even at the same moment, creates
     nothing. `networks` are space-separated CIDR blocks outside which the token is refused; none means anywhere. A
-    gateway credential has no entity; every other token has one, and it is a merchant for API tokens.
+    gateway credential has no entity and of `permissions` only those of gateways; every other token has an entity, and
+    it is a merchant for API tokens.
 
     Raises AlreadyCreated for a `form_key` seen before, Refused where the entity may not have the token.
     """
@@ -132,7 +133,7 @@ def create(
         digest=digests.digest(minted, pepper_id),
         pepper_id=pepper_id,
         last4=text[-4:],
-        scope="" if kind == Token.Kind.GATEWAY else write_scope(permissions),
+        scope=" ".join(permissions & OF_GATEWAYS) if kind == Token.Kind.GATEWAY else write_scope(permissions),
         expires_at=expires_at,
         networks=networks,
         created_by=by if isinstance(by, User) else None,

@@ -24,6 +24,10 @@ VIEW = frozenset(f"{thing}.view" for thing in THINGS)
 EDIT = frozenset(f"{thing}.edit" for thing in THINGS)
 CATALOGUE = VIEW | EDIT
 
+KEYS_READ = "keys.read"
+"""What only a gateway can hold, beyond asking: to be told merchants' keys themselves (S4-3)."""
+OF_GATEWAYS = frozenset({KEYS_READ})
+
 PRESETS = {"read_only": VIEW, "write": EDIT, "full_access": CATALOGUE}
 PRESET_LABELS = {
     "read_only": _("Read-only"),

@@ -8,6 +8,7 @@ from django.core.management.base import CommandError
 from portal.management.operators import WRONG_USE, OperatorCommand, typed
 from tokens import lifecycle
 from tokens.models import Token
+from tokens.permissions import KEYS_READ
 
 
 class Command(OperatorCommand):
@@ -19,13 +20,23 @@ class Command(OperatorCommand):
         """Ask for a name by which the gateway is known in lists and logs."""
         parser.add_argument("alias", help="which gateway this is, such as 'Edge Frankfurt'")
         parser.add_argument("--mode", choices=Token.Mode.values, default=Token.Mode.LIVE.value)
+        parser.add_argument(
+            "--may-read-keys",
+            action="store_true",
+            help="for the payment core: be told HMAC keys and passwords themselves",
+        )
 
-    def handle(self, *_: str, alias: str, mode: str, **__: Any) -> None:
+    def handle(self, *_: str, alias: str, mode: str, may_read_keys: bool, **__: Any) -> None:
         """Create the credential; the secret goes to standard output, everything else to the error stream."""
         alias = typed(alias, "alias")
         if not alias:
             raise CommandError("alias: Enter a name.", returncode=WRONG_USE)
-        token, secret = lifecycle.create(None, kind=Token.Kind.GATEWAY, alias=alias, mode=mode, by=self.by)
+        held = frozenset({KEYS_READ} if may_read_keys else ())
+        token, secret = lifecycle.create(
+            None, kind=Token.Kind.GATEWAY, alias=alias, mode=mode, permissions=held, by=self.by
+        )
         self.stdout.write(secret)
         self.explain(f"The gateway “{token.alias}” may ask from now on. Key ID: {token.key_id}")
+        if may_read_keys:
+            self.explain("It may read merchants' keys themselves: keep it to the payment core.")
         self.explain("It sends the line on standard output in the header X-Keyhouse-Gateway. It cannot be shown again.")
