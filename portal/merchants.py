@@ -7,6 +7,7 @@ from datetime import datetime
 import django_filters
 from django.db.models import Count, F, Max, Q, QuerySet, Sum
 from django.db.models.functions import Lower
+from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from accounts.models import Entity, User
@@ -36,6 +37,7 @@ EXPORTED = (
     "Created",
     "Active tokens",
     "Inactive tokens",
+    "Expired tokens",
     "Accepted in 24 h",
     "Refused in 24 h",
     "Last activity",
@@ -74,6 +76,7 @@ class Row:
     merchant: Entity
     active: int = 0
     inactive: int = 0
+    expired: int = 0
     good: int = 0
     refused: int = 0
     used_at: datetime | None = None
@@ -94,12 +97,14 @@ def rows_for(user: User, merchants: Sequence[Entity]) -> list[Row]:
     tokens = Token.objects.visible_to(user).filter(entity__in=list(rows), kind=Token.Kind.API)
     counts = tokens.values("entity").annotate(
         active=Count("pk", filter=Q(status="active")),
+        expired=Count("pk", filter=Q(status="active", expires_at__lte=timezone.now())),
         inactive=Count("pk", filter=Q(status="inactive")),
         used_at=Max("last_used_at"),
     )
     for found in counts:
         row = rows[found["entity"]]
-        row.active, row.inactive, row.used_at = found["active"], found["inactive"], found["used_at"]
+        row.inactive, row.expired, row.used_at = found["inactive"], found["expired"], found["used_at"]
+        row.active = found["active"] - row.expired
     buckets = UsageBucket.objects.visible_to(user).filter(token__entity__in=list(rows), hour__gte=first_hour())
     requests = buckets.values("token__entity").annotate(
         good=Sum("count", filter=Q(outcome=GOOD), default=0), refused=Sum("count", filter=~Q(outcome=GOOD), default=0)
@@ -124,5 +129,5 @@ def exported(user: User, merchants: QuerySet) -> Iterator[list[str]]:
 def _written(row: Row) -> list[str]:
     merchant, used = row.merchant, row.used_at.isoformat(timespec="seconds") if row.used_at else ""
     created = merchant.created_at.isoformat(timespec="seconds")
-    figures = [str(figure) for figure in (row.active, row.inactive, row.good, row.refused)]
+    figures = [str(figure) for figure in (row.active, row.inactive, row.expired, row.good, row.refused)]
     return [merchant.name, merchant.entity_id, merchant.status, created, *figures, used]

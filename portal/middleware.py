@@ -8,6 +8,7 @@ from ipaddress import ip_address
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
+from django.urls import reverse
 
 from accounts import audit, stepup
 from accounts.refusals import Refused
@@ -67,8 +68,18 @@ class PlainRefusals:
         if not isinstance(exception, Refused):
             return None
         template = "refused.html#dialog" if request.htmx else "refused.html"
-        context = {"sentence": str(exception), "section": "account"}
+        context = {"sentence": str(exception), "section": "account", "back": self.address_of_object(request)}
         return render(request, template, context, status=HTTPStatus.CONFLICT)
+
+    @staticmethod
+    def address_of_object(request: HttpRequest) -> str:
+        """Return the page of the token or entity that the request was about; a verb refuses only what one may see."""
+        about = request.resolver_match.kwargs if request.resolver_match else {}
+        if "key_id" in about:
+            return reverse("tokens:detail", args=[about["key_id"]])
+        if "entity_id" in about:
+            return reverse("portal:entity", args=[about["entity_id"]])
+        return reverse("portal:account")
 
 
 class StepUp:

@@ -46,6 +46,8 @@ tokens:reactivate                       GET   200 403 200 200 200 403 404 404 30
 tokens:reactivate                       POST  302 403 302 302 302 403 404 404 302
 tokens:revoke                           GET   200 403 200 200 200 403 404 404 302
 tokens:revoke                           POST  302 403 302 302 302 403 404 404 302
+tokens:condemn                          GET   200 403 200 200 200 403 404 404 302
+tokens:condemn                          POST  302 403 302 302 302 403 404 404 302
 tokens:remove                           GET   200 403 200 200 200 403 404 404 302
 tokens:remove                           POST  302 403 302 302 302 403 404 404 302
 tokens:export                           GET   200 200 200 200 200 200 404 404 302

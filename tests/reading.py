@@ -10,7 +10,7 @@ from django.test import Client
 
 from accounts import trust
 from accounts.models import User
-from tokens.lifecycle import TRANSITIONS
+from tokens.lifecycle import NEEDS
 
 VOID = {"area", "base", "br", "col", "embed", "hr", "img", "input", "link", "meta", "source", "track", "wbr"}
 HTMX = {"HTTP_HX_REQUEST": "true"}
@@ -104,7 +104,7 @@ def main_of(response: HttpResponse) -> Element:
 def verbs_in(element: Element) -> list[str]:
     """Return the verbs on tokens that `element` links to, each once, in their order."""
     last = [link.rstrip("/").rsplit("/", 1)[-1] for link in element.links]
-    return list(dict.fromkeys(word for word in last if word in {"edit", *TRANSITIONS}))
+    return list(dict.fromkeys(word for word in last if word in {"edit", *NEEDS}))
 
 
 def client_of(user: User | None) -> Client:

@@ -14,7 +14,6 @@ from tokens.verification import GOOD
 HOURS = 24
 
 REASONS = {
-    "digest": _("Wrong secret for this key ID"),
     "inactive": _("The token was inactive"),
     "revoked": _("The token was revoked"),
     "removed": _("The token was removed"),
@@ -26,9 +25,14 @@ REASONS = {
     "network": _("From an address outside the allowed networks"),
     "permission": _("The token does not have the permission"),
     "unknown": _("A key ID that nobody has"),
+    "digest": _("A key ID with a wrong secret"),
     "question": _("This gateway asks with a parameter that is misspelt, unknown, repeated or blank"),
 }
-"""Why a token was refused -> how its owner is told, inside the portal only."""
+"""Why a token was refused -> how its owner is told, inside the portal only.
+
+The last three stand beside the gateway that asked, in the Django admin. Even a wrong secret: key IDs are public, and
+whoever presents one without its secret must not be able to fill the figures of its owner.
+"""
 
 
 @dataclass(slots=True)

@@ -6,6 +6,7 @@ as `by`, and raises Refused, having changed nothing, where the token is not (or 
 
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 from django.conf import settings
@@ -67,11 +68,19 @@ class AlreadyCreated(Refused):
         self.token = token
 
 
+NEEDS = {verb: frozenset({transition.capability}) for verb, transition in TRANSITIONS.items()} | {
+    "edit": frozenset({Capability.TOKEN_EDIT}),
+    "condemn": frozenset({Capability.TOKEN_DEACTIVATE, Capability.TOKEN_REVOKE}),
+}
+"""What a person must hold for each verb. Condemning is both of its steps, and wants the right to both."""
+
+
 def check(verb: str, token: Token) -> None:
     """Raise Refused, with a sentence, where the state of `token` does not allow `verb` now."""
+    first = "deactivate" if verb == "condemn" else verb
     alive = {Status.ACTIVE, Status.INACTIVE}
-    if token.status not in (alive if verb == "edit" else TRANSITIONS[verb].sources):
-        raise Refused(_refusal(verb, token))
+    if token.status not in (alive if verb == "edit" else TRANSITIONS[first].sources):
+        raise Refused(_refusal(first, token))
     if verb == "reactivate" and token.is_expired():
         raise Refused(_("“%(alias)s” has expired. Create a new token instead.") % {"alias": token.alias})
 
@@ -82,7 +91,7 @@ def can(verb: str, token: Token, held: frozenset[str]) -> bool:
         check(verb, token)
     except Refused:
         return False
-    return (Capability.TOKEN_EDIT if verb == "edit" else TRANSITIONS[verb].capability) in held
+    return NEEDS[verb] <= held
 
 
 def check_owner(entity: Entity) -> None:
@@ -122,17 +131,11 @@ def create(
 
     Raises AlreadyCreated for a `form_key` seen before, Refused where the entity may not have the token.
     """
-    minted = formats.mint(kind, mode)
-    text = formats.write(minted)
-    pepper_id = digests.newest_pepper()
+    minted, text = _mint(kind, mode)
     token = Token(
         entity=entity,
         kind=kind,
         mode=mode,
-        key_id=minted.key_id,
-        digest=digests.digest(minted, pepper_id),
-        pepper_id=pepper_id,
-        last4=text[-4:],
         scope=" ".join(permissions & OF_GATEWAYS) if kind == Token.Kind.GATEWAY else write_scope(permissions),
         expires_at=expires_at,
         networks=networks,
@@ -140,6 +143,7 @@ def create(
         alias=alias,
         description=description,
         replaces=replaces,
+        **minted,
     )
     with transaction.atomic():
         if entity:
@@ -149,16 +153,18 @@ def create(
             _claim_form(form_key, by=by, token=token)
         else:
             token.save(force_insert=True)
-        audit.record(
-            Event.GATEWAY_CREATED if kind == Token.Kind.GATEWAY else Event.TOKEN_CREATED,
-            by=by,
-            entity=entity,
-            target=token.key_id,
-            alias=token.alias,
-            mode=str(mode),
-            scope=token.scope,
-        )
+        event = Event.GATEWAY_CREATED if kind == Token.Kind.GATEWAY else Event.TOKEN_CREATED
+        record(event, token, by=by, mode=str(mode), scope=token.scope)
     return token, text
+
+
+@sensitive_variables()
+def _mint(kind: str, mode: str) -> tuple[dict[str, Any], str]:
+    """Return what is kept of a new credential, by column, and its secret string, which is not."""
+    minted = formats.mint(kind, mode)
+    text, pepper_id = formats.write(minted), digests.newest_pepper()
+    kept = {"digest": digests.digest(minted, pepper_id), "pepper_id": pepper_id}
+    return kept | {"key_id": minted.key_id, "last4": text[-4:]}, text
 
 
 def edit(token: Token, *, alias: str, description: str | None = None, by: audit.Actor) -> None:
@@ -196,6 +202,16 @@ def revoke(token: Token, *, by: audit.Actor, reason: str = "") -> None:
     _change("revoke", token, by=by, reason=reason)
 
 
+def condemn(token: Token, *, by: audit.Actor, reason: str = "") -> None:
+    """Stop an active `token` that somebody else may know and end it for good, in one step (C2, C4, S2-22).
+
+    Both changes with an event each, or neither: nobody can reactivate it in between.
+    """
+    with transaction.atomic():
+        deactivate(token, by=by, reason=reason)
+        revoke(token, by=by, reason=reason)
+
+
 def remove(token: Token, *, by: audit.Actor, reason: str = "") -> None:
     """Take an inactive or revoked `token` off the list for good and destroy its digest (S0-35 ... S0-39)."""
     _change("remove", token, by=by, reason=reason)
@@ -224,8 +240,10 @@ def empty_journal() -> None:
         return
     with connection.cursor() as cursor:
         cursor.execute("PRAGMA busy_timeout = 250")
-        cursor.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-        cursor.execute(f"PRAGMA busy_timeout = {connection.settings_dict['OPTIONS']['timeout'] * 1000:d}")
+        try:
+            cursor.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        finally:
+            cursor.execute(f"PRAGMA busy_timeout = {connection.settings_dict['OPTIONS']['timeout'] * 1000:d}")
 
 
 def _refusal(verb: str, token: Token) -> str:
@@ -272,4 +290,7 @@ def _claim_form(form_key: UUID, *, by: User, token: Token) -> None:
         record = IdempotencyRecord.objects.select_related("token__entity").filter(user=by, key=form_key).first()
         if record is None:
             raise
-        raise AlreadyCreated(record.token) from None
+        made = record.token
+        if (made.entity_id, made.replaces_id) != (token.entity_id, token.replaces_id):
+            raise Refused(_("This form was sent for something else before. Load the page again.")) from None
+        raise AlreadyCreated(made) from None

@@ -24,7 +24,7 @@ STATES = {
     "revoked": _("Revoked"),
     "removed": _("Removed"),
 }
-VERBS = ("edit", "deactivate", "reactivate", "revoke", "remove")
+VERBS = ("edit", "deactivate", "condemn", "reactivate", "revoke", "remove")
 
 EXPORTED = ("Alias", "Key ID", "Token", "Type", "Permissions", "Status", "Created", "Expires", "Last used")
 """The columns of the CSV: what programs read is not translated."""

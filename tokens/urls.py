@@ -17,5 +17,6 @@ urlpatterns = [
     path("tokens/<key_id:key_id>/deactivate/", views.deactivate, name="deactivate"),
     path("tokens/<key_id:key_id>/reactivate/", views.reactivate, name="reactivate"),
     path("tokens/<key_id:key_id>/revoke/", views.revoke, name="revoke"),
+    path("tokens/<key_id:key_id>/condemn/", views.condemn, name="condemn"),
     path("tokens/<key_id:key_id>/remove/", views.remove, name="remove"),
 ]

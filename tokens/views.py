@@ -103,6 +103,13 @@ def revoke(request: HttpRequest, key_id: str) -> HttpResponse:
 
 
 @require_http_methods(["GET", "POST"])
+def condemn(request: HttpRequest, key_id: str) -> HttpResponse:
+    """Stop this token, which somebody else may know, and end it for good, in one step."""
+    message = gettext_lazy("“%(alias)s” is revoked for good. Requests that carry it are refused from now on.")
+    return _confirm(request, key_id, "condemn", message)
+
+
+@require_http_methods(["GET", "POST"])
 def remove(request: HttpRequest, key_id: str) -> HttpResponse:
     """End this token for good and take it off the list."""
     return _confirm(request, key_id, "remove", gettext_lazy("“%(alias)s” was removed for good."))
@@ -190,6 +197,7 @@ LABELS = {
     "deactivate": gettext_lazy("Deactivate API token"),
     "reactivate": gettext_lazy("Reactivate API token"),
     "revoke": gettext_lazy("Revoke API token"),
+    "condemn": gettext_lazy("End a compromised API token"),
     "remove": gettext_lazy("Remove API token"),
     "rotate": gettext_lazy("Rotate API token"),
     "extend": gettext_lazy("Change the overlap"),
@@ -200,11 +208,12 @@ LABELS = {
 
 def _confirm(request: HttpRequest, key_id: str, verb: str, message: str) -> HttpResponse:
     """Ask before `verb` with the evidence of the last 24 hours, and do it."""
-    token = _token(request, key_id, lifecycle.TRANSITIONS[verb].capability)
-    if verb == "revoke" and token.mode == Token.Mode.LIVE:
+    for needed in sorted(lifecycle.NEEDS[verb]):
+        token = _token(request, key_id, needed)
+    if verb in {"condemn", "revoke"} and token.mode == Token.Mode.LIVE:
         stepup.require(request)
     evidence = evidence_of([token], callers=True)[token.pk]
-    hurts = verb in {"deactivate", "remove"}
+    hurts = verb in {"deactivate", "condemn", "remove"}
     form = ConfirmForm(posted(request), token=token, evidence=evidence if hurts else None)
     held = request.user.capabilities_on(token.entity)
     context = _verb_page(request, token, verb, form) | {"evidence": evidence, "verbs": verbs_for(token, held)}

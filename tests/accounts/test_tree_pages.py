@@ -71,6 +71,13 @@ def test_a_tree_begins_at_what_one_may_see(partner, merchant):
     assert "Northwind" not in page.text
 
 
+def test_below_a_chosen_leaf_there_is_no_empty_list(client, merchant):
+    """S0-4: an empty group is read out as one."""
+    page = read(client.get(make_entity("terminal", "Till 1", under=merchant).get_absolute_url()))
+    assert all(each.all("li") for each in page.all("ul", class_="tree-branch"))
+    assert page.one("aside", id="tree-panel").one("a", aria_current="page").text.startswith("Till 1")
+
+
 @pytest.mark.parametrize("headers", [{}, HTMX], ids=["page", "suggestions"])
 @pytest.mark.parametrize("by", ["name", "entity ID"])
 def test_an_entity_is_found_by_name_or_entity_id(client, merchant, headers, by):

@@ -210,7 +210,7 @@ def test_what_changed_meanwhile_is_said_and_the_page_is_fresh_again(house, visit
         expect(page.get_by_role("dialog")).to_have_count(0)
         expect(page.get_by_role("link", name="Reactivate Checkout backend")).to_be_visible()
     else:
-        choose(page.get_by_role("link", name="Back to the account"))
+        choose(page.get_by_role("link", name="Back", exact=True))
         expect(page.get_by_role("heading", name="Northwind Payments")).to_be_visible()
 
 

@@ -5,6 +5,7 @@ from http import HTTPStatus
 import pytest
 from django.test import Client
 from django.urls import reverse
+from django.utils import timezone
 
 from accounts import lifecycle as entities
 from accounts.models import Entity
@@ -54,14 +55,17 @@ def test_the_dashboard_counts_what_one_may_see(client, merchant):
 
 
 def test_the_merchants_page_leads_to_each_merchant(client, merchant):
-    """S1-1, S3-1: the grid of merchants, with their tokens in figures."""
+    """S1-1, S3-1: the grid of merchants, with their tokens in figures; an expired one is not active."""
     make_token(merchant)
     put_into(make_token(merchant)[0], "inactive")
-    make_merchant("Cedar Cycles", under=merchant.parent)
+    cedar = make_merchant("Cedar Cycles", under=merchant.parent)
+    make_token(cedar, expires_at=timezone.now())
+    make_merchant("Delta Flowers", under=merchant.parent)
     page = main_of(client.get(reverse("portal:merchants")))
     assert [(row["Merchant"], row["API tokens"]) for row in page.rows] == [
         ("Aurora Coffee", "1 active · 1 inactive"),
-        ("Cedar Cycles", "None"),
+        ("Cedar Cycles", "0 active · 0 inactive · 1 expired"),
+        ("Delta Flowers", "None"),
     ]
     assert merchant.get_absolute_url() in page.links
 

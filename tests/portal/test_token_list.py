@@ -109,8 +109,8 @@ def test_a_token_never_used_says_so(client, merchant):
 @pytest.mark.parametrize(
     ("state", "verbs"),
     [
-        ("active", ["edit", "deactivate"]),
-        ("expired", ["edit", "deactivate"]),
+        ("active", ["edit", "deactivate", "condemn"]),
+        ("expired", ["edit", "deactivate", "condemn"]),
         ("inactive", ["edit", "reactivate", "revoke", "remove"]),
         ("revoked", ["remove"]),
         ("removed", []),
@@ -126,10 +126,10 @@ def test_a_row_offers_what_the_state_allows(client, merchant, state, verbs):
 @pytest.mark.parametrize(
     ("role", "verbs"),
     [
-        (Role.DEVELOPER, ["edit", "deactivate"]),
+        (Role.DEVELOPER, ["edit", "deactivate", "condemn"]),
         (Role.VIEWER, []),
         (Role.SUPPORT, ["deactivate"]),
-        (Role.PLATFORM_ADMINISTRATOR, ["edit", "deactivate"]),
+        (Role.PLATFORM_ADMINISTRATOR, ["edit", "deactivate", "condemn"]),
     ],
 )
 def test_a_row_offers_what_the_role_may_do(merchant, role, verbs):

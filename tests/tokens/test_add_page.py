@@ -169,7 +169,15 @@ def test_the_same_form_sent_again_makes_nothing_and_shows_nothing(client, mercha
     assert "Checkout backend" in page.text
     assert not page.all("code", id="secret")
     assert secret[-20:] not in again.content.decode()
+    if headers:  # dialog.js loads the page below again when it closes: the list there lacks the token
+        assert page.one("div", class_="verb-main").attributes.get("data-stale") == ""
     assert Token.objects.count() == AuditEvent.objects.filter(type=CREATED).count() == 1
+
+
+def test_an_alias_that_runs_from_the_right_stands_apart_in_the_answer(client, merchant):
+    """S0-15, S0-22: so that it does not turn the words around it."""
+    response = client.post(address(merchant), typed(alias="ميزان 7"), **HTMX)
+    assert "ميزان 7" in [each.text for each in read(response).all("bdi")]
 
 
 def test_the_same_form_from_somebody_else_is_their_own(client, merchant):

@@ -10,7 +10,7 @@ from accounts.refusals import Refused
 from accounts.standing import standing_of
 from tests.factories import make_administrator, make_token, make_user, put_into
 from tests.tokens.conftest import House, stored
-from tokens import lifecycle
+from tokens import lifecycle, rotation
 from tokens.models import IdempotencyRecord, Token
 from tokens.permissions import CATALOGUE, VIEW
 
@@ -121,3 +121,19 @@ def test_the_form_of_another_person_is_another_form(house: House):
     for person in [make_administrator(house.merchant), make_user()]:
         lifecycle.create(house.merchant, by=person, form_key=form)
     assert IdempotencyRecord.objects.count() == 2
+
+
+def test_a_form_made_for_one_merchant_makes_nothing_for_another(house: House):
+    """S0-8, S2-19: and tells nothing of what it made there. Nor is it the form of a rotation."""
+    person, form = make_administrator(house.company), uuid4()
+    lifecycle.create(house.merchant, by=person, form_key=form, alias="Of the first")
+    tokens, events = Token.objects.count(), AuditEvent.objects.count()
+    for again in (
+        lambda: lifecycle.create(house.sibling, by=person, form_key=form),
+        lambda: rotation.rotate(house.token, overlap=None, by=person, form_key=form),
+    ):
+        with pytest.raises(Refused, match="sent for something else before") as told:
+            again()
+        assert not isinstance(told.value, lifecycle.AlreadyCreated)
+    assert (Token.objects.count(), AuditEvent.objects.count()) == (tokens, events)
+    assert stored(house.token)["retiring_since"] is None

@@ -6,10 +6,13 @@ import pytest
 import time_machine
 
 from tests.factories import make_token
-from tests.tokens.conftest import House
-from tokens.evidence import HOURS, Evidence, callers_of, evidence_of
+from tests.tokens.conftest import House, with_another_secret
+from tests.tokens.questions import ask
+from tokens import usage
+from tokens.evidence import HOURS, REASONS, Evidence, callers_of, evidence_of, refusals_of
+from tokens.gateway.authorize import FAULTY
 from tokens.models import Token, UsageBucket
-from tokens.verification import GOOD
+from tokens.verification import GOOD, NOT_ALLOWED, NOT_GOOD
 
 NOW = datetime(2026, 11, 20, 12, 34, 56, 789, tzinfo=UTC)
 HOUR = NOW.replace(minute=0, second=0, microsecond=0)
@@ -113,6 +116,20 @@ def test_the_points_of_the_sparkline_lie_inside_its_picture(house: House):
     assert points[0] == (0.0, 20.0)
     assert points[-1] == (96.0, 2.0)
     assert all(0 <= x <= 96 and 2 <= y <= 22 for x, y in points)
+
+
+def test_every_refusal_that_counts_on_a_token_is_told_in_words(house: House):
+    """S3-4: what is no credential at all counts on nobody's row."""
+    assert set(REASONS) == NOT_ALLOWED | NOT_GOOD - {"malformed"} | {FAULTY}
+
+
+def test_a_wrong_secret_counts_on_the_gateway_and_not_on_the_token_whose_key_id_it_names(house: House):
+    """S3-4: key IDs are public; nobody can spoil the figures of another's token with one."""
+    headers = {"authorization": f"Bearer {with_another_secret(house.secret)}"}
+    ask(x_keyhouse_gateway=house.gateway_secret, **headers)
+    usage.flush()
+    assert refusals_of(house.gateway) == [(REASONS["digest"], 1)]
+    assert not evidence(house.token).is_in_use
 
 
 def test_callers_are_listed_the_busiest_first_with_first_and_last_moment(house: House):

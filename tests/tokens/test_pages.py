@@ -15,10 +15,14 @@ from tokens.models import Token
 from tokens.permissions import CATALOGUE
 from tokens.verification import GOOD, decide
 
-VERBS = ("edit", "deactivate", "reactivate", "revoke", "remove")
-AFTER = {"deactivate": "inactive", "reactivate": "active", "revoke": "revoked", "remove": "removed"}
-BEFORE = {"deactivate": "active", "reactivate": "inactive", "revoke": "inactive", "remove": "inactive"}
+VERBS = ("edit", "deactivate", "condemn", "reactivate", "revoke", "remove")
+AFTER = {"deactivate": "inactive", "condemn": "revoked", "reactivate": "active"}
+AFTER |= {"revoke": "revoked", "remove": "removed"}
+BEFORE = {"deactivate": "active", "condemn": "active"}
+BEFORE |= dict.fromkeys(("reactivate", "revoke", "remove"), "inactive")
+WANT_THE_ALIAS = {"deactivate", "condemn", "remove"}
 SAID = {
+    "condemn": "“Checkout backend” is revoked for good. Requests that carry it are refused from now on.",
     "deactivate": "“Checkout backend” is inactive. Requests that carry it are refused from now on.",
     "reactivate": "“Checkout backend” is active again.",
     "revoke": "“Checkout backend” is revoked for good.",
@@ -97,7 +101,7 @@ def test_the_detail_page_tells_everything_but_the_token(client, merchant):
 @pytest.mark.parametrize(
     ("status", "verbs"),
     [
-        ("active", ["deactivate"]),
+        ("active", ["deactivate", "condemn"]),
         ("inactive", ["reactivate", "revoke", "remove"]),
         ("revoked", ["remove"]),
         ("removed", []),
@@ -167,6 +171,7 @@ def test_a_confirmation_shows_the_evidence(client, token, verb):
         ("deactivate", "Active integrations may be affected."),
         ("reactivate", "can use it again the moment you confirm"),
         ("revoke", "This cannot be undone."),
+        ("condemn", "it can never work again"),
         ("remove", "Removal is permanent and cannot be undone."),
     ],
 )
@@ -191,14 +196,13 @@ def test_a_step_is_done_and_said_on_the_list(client, token, merchant, verb, head
     page = main_of(client.get(merchant.get_absolute_url()))
     assert SAID[verb] in page.one("ul", class_="messages").text
     assert row(token)["status"] == AFTER[verb]
-    assert (row(token)["digest"] is None) == (verb in {"revoke", "remove"})
+    assert (row(token)["digest"] is None) == (verb in {"condemn", "revoke", "remove"})
 
 
-@pytest.mark.parametrize(
-    ("verb", "ask"), [("deactivate", True), ("remove", True), ("reactivate", False), ("revoke", False)]
-)
-def test_a_token_in_use_wants_its_alias_typed(client, token, verb, ask):
+@pytest.mark.parametrize("verb", AFTER)
+def test_a_token_in_use_wants_its_alias_typed(client, token, verb):
     """S0-33, S0-37: nobody stops what is in use by one click. Wrong or missing: told at the field, nothing done."""
+    ask = verb in WANT_THE_ALIAS
     put_into(token, BEFORE[verb])
     use(token)
     assert bool(main_of(client.get(address(verb, token))).all("input", name="alias")) == ask
@@ -224,6 +228,7 @@ def test_an_active_token_cannot_be_ended(client, token, verb, method, headers):
     assert response.status_code == HTTPStatus.CONFLICT
     assert "“Checkout backend” is active. Deactivate it first." in read(response).text
     assert ("<html" in response.content.decode()) == (not headers)
+    assert token.get_absolute_url() in read(response).links, "and leads back to the token"
     assert (row(token), AuditEvent.objects.count()) == (before, events)
 
 
