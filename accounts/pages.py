@@ -39,3 +39,8 @@ def posted(request: HttpRequest) -> QueryDict | None:
 def account_trail(*steps: tuple[str, str | None]) -> list[tuple[str, str | None]]:
     """Return the breadcrumbs of a page in Admin > Account: `steps` are pairs of a label and a URL or None."""
     return [(_("Admin"), None), (_("Account"), reverse("portal:account")), *steps]
+
+
+def shown_as(request: HttpRequest) -> HTTPStatus:
+    """Return the status of a form that is shown: asked for by GET, or told what is wrong with it after a POST."""
+    return HTTPStatus.UNPROCESSABLE_ENTITY if request.method == "POST" else HTTPStatus.OK

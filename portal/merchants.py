@@ -94,7 +94,7 @@ class Row:
 def rows_for(user: User, merchants: Sequence[Entity]) -> list[Row]:
     """Return a row for each of `merchants`, in two queries; tokens that `user` may not see are not counted."""
     rows = {merchant.pk: Row(merchant) for merchant in merchants}
-    tokens = Token.objects.visible_to(user).filter(entity__in=list(rows), kind=Token.Kind.API)
+    tokens = Token.objects.visible_to(user).api().filter(entity__in=list(rows))
     counts = tokens.values("entity").annotate(
         active=Count("pk", filter=Q(status="active")),
         expired=Count("pk", filter=Q(status="active", expires_at__lte=timezone.now())),

@@ -119,7 +119,7 @@ def _children(request: HttpRequest, chosen: Entity, tree: branches.Branch) -> Pa
 
 
 def _token_section(request: HttpRequest, standing: Standing) -> dict:
-    tokens = Token.objects.visible_to(request.user).of(standing.entity).filter(kind=Token.Kind.API)
+    tokens = Token.objects.visible_to(request.user).of(standing.entity).api()
     chosen = TokenFilter(request.GET, tokens)
     table = TokenTable(chosen.qs, held=standing.held)
     table.order_by = request.GET.getlist(table.prefixed_order_by_field) or table.order_by
@@ -164,5 +164,5 @@ def _where_tokens_live(request: HttpRequest, chosen: Entity) -> dict:
 
 
 def _recent_tokens(user) -> list[Token]:
-    tokens = Token.objects.visible_to(user).filter(last_used_at__isnull=False, kind=Token.Kind.API)
+    tokens = Token.objects.visible_to(user).api().filter(last_used_at__isnull=False)
     return list(tokens.select_related("entity").order_by("-last_used_at")[:RECENT])

@@ -20,6 +20,8 @@ from accounts.permissions import Role
 from tests.access_matrix import ADMIN_ROWS, MATRIX, MODELS_IN_ADMIN, PERSONAS
 from tests.factories import SETUP, make_entity, make_merchant, make_token, make_user, put_into
 from tokens import rotation
+from tokens.keys import lifecycle as keys
+from tokens.keys.slots import SLOTS
 
 WRITTEN_BY_GET = {"django_session", "accounts_auditevent"}
 """A look at the sign-in page may store a session; a look in the Django admin is an audit event. Nothing else."""
@@ -55,6 +57,8 @@ def world(db):
         for status in ("active", "inactive")
     }
     for merchant in (aurora, borealis):
+        for slot in ("encryption", "hmac_primary", "hmac_secondary"):
+            keys.create(merchant, SLOTS[slot], mode="live", by=SETUP)
         retiring, _secret = make_token(merchant, alias=f"{merchant.name} retiring")
         rotation.rotate(retiring, overlap=None, by=SETUP)
         tokens[merchant, "retiring"] = retiring
@@ -92,6 +96,8 @@ def address(name: str, world: dict, merchant: Entity | None) -> str:
     """Return the URL `name` for an object of `merchant`, or for one that does not exist."""
     if name in {"portal:entity", "tokens:developers", "tokens:add", "tokens:export"} or name in BY_ENTITY:
         return reverse(name, args=[merchant.entity_id if merchant else MISSING_ENTITY])
+    if name in BY_SLOT:
+        return reverse(name, args=[merchant.entity_id if merchant else MISSING_ENTITY, BY_SLOT[name]])
     if name.startswith("tokens:"):
         status = STATUS_FOR.get(name.split(":")[1], "active")
         return reverse(name, args=[world["tokens"][merchant, status].key_id if merchant else MISSING_KEY])
@@ -122,6 +128,15 @@ def admin_address(name: str, world: dict, merchant: Entity | None) -> str:
 BY_ENTITY = {
     f"accounts:{verb}" for verb in ("branch", "users", "activity", "add", "edit", "move", "suspend", "reactivate")
 }
+BY_ENTITY |= {"tokens:key_promote", "tokens:key_signature"}
+BY_SLOT = {
+    "tokens:key_create": "rest_primary",
+    "tokens:key_renew": "encryption",
+    "tokens:key_revoke": "hmac_secondary",
+    "tokens:key_reveal": "hmac_primary",
+}
+"""URL of a verb of a slot -> a slot in which it can be done."""
+
 HAS_OBJECT = BY_ENTITY | {"portal:entity", "tokens:developers", "tokens:add", "tokens:export"}
 
 
@@ -140,6 +155,9 @@ def typed(name: str, world: dict) -> dict[str, str]:
         "tokens:edit": {"alias": "Renamed"},
         "tokens:rotate": {"overlap": "3600", "form_key": wanted["form_key"]},
         "tokens:extend": {"overlap": "3600"},
+        "tokens:key_renew": {"key_id": keys.keys_of(world["aurora"], "live")["encryption"].key_id},
+        "tokens:key_revoke": {"key_id": keys.keys_of(world["aurora"], "live")["hmac_secondary"].key_id},
+        "tokens:key_signature": {"signature": "v1,AAAA"},
     }.get(name, {})
 
 

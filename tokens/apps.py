@@ -2,7 +2,7 @@ from django.apps import AppConfig
 from django.urls import register_converter
 from django.utils.translation import gettext_lazy as _
 
-from tokens.converters import KeyIdConverter
+from tokens.converters import KeyIdConverter, SlotConverter
 
 
 class TokensConfig(AppConfig):
@@ -10,5 +10,6 @@ class TokensConfig(AppConfig):
     verbose_name = _("Credentials")
 
     def ready(self) -> None:
-        """Let addresses name a credential: `<key_id:key_id>`."""
+        """Let addresses name a credential and a slot: `<key_id:key_id>`, `<slot:slot>`."""
         register_converter(KeyIdConverter, "key_id")
+        register_converter(SlotConverter, "slot")

@@ -40,6 +40,8 @@ def can(verb: str, token: Token, held: frozenset[str]) -> bool:
 
 def check(verb: str, token: Token) -> None:
     """Raise Refused, with a sentence, where the state of `token` does not allow `verb` now."""
+    if token.slot:
+        raise Refused(_("A REST API key has its slot: renew it there, or switch by a double run."))
     if verb == "rotate" and token.state != "active":
         status = token.state_label.lower()
         raise Refused(_("“%(alias)s” is %(status)s. Only an active token is rotated.") % _words(token, status=status))

@@ -1,10 +1,17 @@
 from django.urls import path
 
 from tokens import views
+from tokens.keys import views as keys
 
 app_name = "tokens"
 urlpatterns = [
-    path("account/<entity_id:entity_id>/developers/", views.developers, name="developers"),
+    path("account/<entity_id:entity_id>/developers/", keys.developers, name="developers"),
+    path("account/<entity_id:entity_id>/keys/<slot:slot>/create/", keys.create, name="key_create"),
+    path("account/<entity_id:entity_id>/keys/<slot:slot>/renew/", keys.renew, name="key_renew"),
+    path("account/<entity_id:entity_id>/keys/<slot:slot>/revoke/", keys.revoke, name="key_revoke"),
+    path("account/<entity_id:entity_id>/keys/<slot:slot>/reveal/", keys.reveal, name="key_reveal"),
+    path("account/<entity_id:entity_id>/keys/promote/", keys.promote, name="key_promote"),
+    path("account/<entity_id:entity_id>/keys/signature/", keys.signature, name="key_signature"),
     path("account/<entity_id:entity_id>/tokens/add/", views.add, name="add"),
     path("account/<entity_id:entity_id>/tokens.csv", views.export, name="export"),
     path("tokens/<key_id:key_id>/", views.detail, name="detail"),

@@ -15,10 +15,9 @@ from django.views.decorators.http import require_http_methods, require_safe
 
 from accounts import branches, spreadsheets, stepup
 from accounts.models import AuditEvent, Entity
-from accounts.pages import account_trail, ask, posted, show
+from accounts.pages import account_trail, ask, posted, show, shown_as
 from accounts.permissions import Capability
 from accounts.standing import standing_of
-from accounts.views import entity_page
 from tokens import lifecycle, rotation
 from tokens.evidence import callers_of, evidence_of, refusals_of
 from tokens.forms import AddForm, ConfirmForm, EditForm, OverlapForm, RotateForm, groups_of, presets_of
@@ -126,7 +125,7 @@ def rotate(request: HttpRequest, key_id: str) -> HttpResponse:
     form = RotateForm(posted(request))
     context = _overlap_page(request, token, "rotate", form)
     if request.method != "POST" or not form.is_valid():
-        return show(request, "tokens/rotate.html", context, status=_shown_as(request))
+        return show(request, "tokens/rotate.html", context, status=shown_as(request))
     try:
         successor, secret = rotation.rotate(token, by=request.user, **form.cleaned_data)
     except lifecycle.AlreadyCreated as earlier:
@@ -180,16 +179,9 @@ def cancel(request: HttpRequest, key_id: str) -> HttpResponse:
 def export(request: HttpRequest, entity_id: str) -> HttpResponse:
     """The tokens of this merchant as CSV, as the list's filter shows them, without any secret."""
     merchant = Entity.objects.get_permitted(request.user, Capability.TOKEN_VIEW, entity_id=entity_id)
-    tokens = Token.objects.visible_to(request.user).of(merchant).filter(kind=Token.Kind.API)
+    tokens = Token.objects.visible_to(request.user).of(merchant).api()
     chosen = TokenFilter(request.GET, tokens).qs.by_state(timezone.now())
     return spreadsheets.stream(f"api-tokens-{merchant.entity_id}.csv", EXPORTED, exported(chosen))
-
-
-@require_safe
-def developers(request: HttpRequest, entity_id: str) -> HttpResponse:
-    """How a system connects with what this entity has."""
-    entity = Entity.objects.get_permitted(request.user, Capability.ENTITY_VIEW, entity_id=entity_id)
-    return render(request, "tokens/developers.html", entity_page(request, entity, "developers"))
 
 
 LABELS = {
@@ -234,7 +226,7 @@ def _create(request: HttpRequest, entity: Entity, title: str, *, initial: dict) 
         form.apply_preset(request.POST["preset"])
         return show(request, "tokens/add.html", context)
     if request.method != "POST" or not form.is_valid():
-        return show(request, "tokens/add.html", context, status=_shown_as(request))
+        return show(request, "tokens/add.html", context, status=shown_as(request))
     if form.cleaned_data["mode"] == Token.Mode.LIVE:
         stepup.require(request)
     try:
@@ -242,11 +234,6 @@ def _create(request: HttpRequest, entity: Entity, title: str, *, initial: dict) 
     except lifecycle.AlreadyCreated as earlier:
         return show(request, "tokens/created.html", context | {"token": earlier.token}, status=HTTPStatus.CONFLICT)
     return show(request, "tokens/created.html", context | {"token": token, "secret": secret})
-
-
-def _shown_as(request: HttpRequest) -> HTTPStatus:
-    """Return the status of a form that is shown: asked for by GET, or told what is wrong with it after a POST."""
-    return HTTPStatus.UNPROCESSABLE_ENTITY if request.method == "POST" else HTTPStatus.OK
 
 
 def _token(request: HttpRequest, key_id: str, capability: str) -> Token:

@@ -32,7 +32,7 @@ def issue(world: World) -> None:
     """Store every token with its history and usage; the secrets that are kept are in `world.secrets` then."""
     for plan in GATEWAYS:
         _issue(world, plan, None, by=world.people["platform"])
-    halted = _halted()
+    halted = halted_entities()
     for merchant in [entity for entity in world.entities.values() if entity.is_merchant]:
         issued: dict[str, Token] = {}
         for plan in plans_for(merchant.name, world.rng):
@@ -42,7 +42,7 @@ def issue(world: World) -> None:
     UsageBucket.objects.bulk_create(world.usage, batch_size=1000)
 
 
-def _halted() -> set[int]:
+def halted_entities() -> set[int]:
     """Return the primary keys of everything at or below a suspended entity."""
     suspended = Entity.objects.filter(status=Entity.Status.SUSPENDED)
     return {key for top in suspended for key in Entity.objects.below(top).values_list("pk", flat=True)}

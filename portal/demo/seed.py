@@ -5,7 +5,7 @@ from datetime import datetime
 from django.db import transaction
 
 from accounts.models import User
-from portal.demo import credentials, entities, people
+from portal.demo import credentials, entities, keys, people
 from portal.demo.world import World
 
 
@@ -22,6 +22,7 @@ def seed(now: datetime) -> dict[str, str]:
         entities.plant(world)
         people.appoint(world)
         credentials.issue(world)
+        keys.fill(world)
         people.sign_in(world)
         world.history.write()
     return world.secrets

@@ -20,6 +20,7 @@ RHYTHMS: dict[str, Callable[[int, int], float]] = {
     "day": lambda hour, _age: 1.1 - cos((hour - 3) / HOURS * 2 * pi),
     "even": lambda _hour, _age: 1.0,
     "night": lambda hour, _age: float(hour == NIGHT),
+    "rising": lambda _hour, age: 0.93**age,
     "falling": lambda _hour, age: 0.85 ** (HOURS - age),
 }
 """Name -> the weight of an hour, from the hour of the day and how many hours ago it was."""
@@ -32,14 +33,14 @@ def buckets(world: World, plan: Plan) -> Iterator[UsageBucket]:
         weights = [_weight(world, plan, hour, age) for age, hour in enumerate(hours)]
         busy = world.rng.uniform(0.8, 1.1) if day else 1.0
         for outcome, total in {GOOD: plan.good, **plan.refused}.items():
-            for hour, count in zip(hours, _spread(round(total * busy), weights), strict=True):
+            for hour, count in zip(hours, spread(round(total * busy), weights), strict=True):
                 yield from _bucket_per_caller(world, plan.callers, hour, outcome, count)
 
 
 def _bucket_per_caller(
     world: World, callers: Sequence[str], hour: datetime, outcome: str, count: int
 ) -> Iterator[UsageBucket]:
-    shares = _spread(count, [1 / (position + 1) for position in range(len(callers))])
+    shares = spread(count, [1 / (position + 1) for position in range(len(callers))])
     for caller, share in zip(callers, shares, strict=True):
         if share:
             last = max(hour, min(hour + HOUR - JUST_NOW, world.now - JUST_NOW))
@@ -54,7 +55,7 @@ def _weight(world: World, plan: Plan, hour: datetime, age: int) -> float:
     return RHYTHMS[plan.rhythm](hour.hour, age) * jitter * run
 
 
-def _spread(total: int, weights: Sequence[float]) -> list[int]:
+def spread(total: int, weights: Sequence[float]) -> list[int]:
     """Return `total` in whole parts after `weights`; the parts add up to it exactly."""
     whole, passed, given, parts = sum(weights), 0.0, 0, []
     for weight in weights:

@@ -55,6 +55,12 @@ def keys_of(merchant: Entity, mode: str) -> dict[str, Key]:
     return {key.slot: key for key in keys}
 
 
+def check_owner(entity: Entity) -> None:
+    """Raise Refused unless `entity` has slots at all: only merchants do (S4-7)."""
+    if not entity.is_merchant:
+        raise Refused(_("Integration keys belong to merchants. Choose a merchant in the account tree."))
+
+
 def check(verb: str, slot: Slot, key: Key | None) -> None:
     """Raise Refused, with a sentence, where `verb` cannot be done on `slot`, which `key` fills (None: nothing)."""
     words = {"slot": slot.label}
@@ -83,7 +89,7 @@ def create(merchant: Entity, slot: Slot, *, mode: str, by: audit.Actor, note: st
     """
     with transaction.atomic():
         check("create", slot, _locked(merchant, mode).get(slot.name))
-        key, secret = _fill(merchant, slot, mode=mode, by=by, note=note)
+        key, secret = fill(merchant, slot, mode=mode, by=by, note=note)
         _record(Event.KEY_CREATED, key, by=by)
     return key, secret
 
@@ -98,7 +104,7 @@ def renew(key: Key, *, by: audit.Actor, reason: str = "") -> tuple[Key, str]:
     with transaction.atomic():
         _locked(key.entity, key.mode)
         _end(key, slot, by=by)
-        new, secret = _fill(key.entity, slot, mode=key.mode, by=by, note=key.description, replaces=key)
+        new, secret = fill(key.entity, slot, mode=key.mode, by=by, note=key.description, replaces=key)
         _record(Event.KEY_RENEWED, new, by=by, replaced=key.key_id, **_why(reason))
     return new, secret
 
@@ -114,9 +120,12 @@ def revoke(key: Key, *, by: audit.Actor, reason: str = "") -> None:
         _record(Event.KEY_REVOKED, key, by=by, **_why(reason))
 
 
-def can_promote(keys: dict[str, Key]) -> bool:
-    """Whether there is a secondary key that could become the primary one."""
-    return any(secondary in keys for secondary in PAIRS.values())
+def check_promotion(keys: dict[str, Key]) -> dict[str, str]:
+    """Return the pairs (primary slot -> secondary one) that would change places. Raises Refused where there is none."""
+    pairs = {primary: secondary for primary, secondary in PAIRS.items() if secondary in keys}
+    if not pairs:
+        raise Refused(_("There is no secondary key that could be promoted. Create one first."))
+    return pairs
 
 
 def promote(merchant: Entity, *, mode: str, by: audit.Actor) -> list[str]:
@@ -127,9 +136,7 @@ def promote(merchant: Entity, *, mode: str, by: audit.Actor) -> list[str]:
     """
     with transaction.atomic():
         keys = _locked(merchant, mode)
-        pairs = {primary: secondary for primary, secondary in PAIRS.items() if secondary in keys}
-        if not pairs:
-            raise Refused(_("There is no secondary key that could be promoted. Create one first."))
+        pairs = check_promotion(keys)
         for primary, secondary in pairs.items():
             if primary in keys:
                 _move(keys[primary], "", by=by)
@@ -188,17 +195,17 @@ def _living(model: type[SharedKey] | type[Token], merchant: Entity, mode: str) -
 def _locked(merchant: Entity, mode: str, *, even_stopped: bool = False) -> dict[str, Key]:
     """Lock the row of `merchant` for this transaction, and return its keys. Raises Refused where it may have none."""
     owner = Entity.objects.select_for_update(no_key=True).get(pk=merchant.pk)
-    if not owner.is_merchant:
-        raise Refused(_("Integration keys belong to merchants. Choose a merchant in the account tree."))
+    check_owner(owner)
     if not even_stopped and is_stopped(owner):
         raise Refused(_("“%(name)s” is suspended. Change its keys once it is active again.") % {"name": owner.name})
     return keys_of(owner, mode)
 
 
 @sensitive_variables()
-def _fill(
+def fill(
     merchant: Entity, slot: Slot, *, mode: str, by: audit.Actor, note: str, replaces: Key | None = None
 ) -> tuple[Key, str]:
+    """Make the key that fills an empty slot, without an event: a verb's part, and the demo's."""
     row = {
         "entity": merchant,
         "slot": slot.name,
