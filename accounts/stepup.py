@@ -1,7 +1,7 @@
 """Step-up: what is weighty needs a proof, not older than five minutes, that it is still the person who signed in.
 
 A view calls `require(request)` once the thing is loaded and the capability is checked, on POST once the form holds, and
-goes on as if nothing were: `portal.middleware.StepUp` turns the exception into the question, on a page or in the dialog.
+goes on as if nothing were: `portal.middleware.StepUp` turns the exception into the question, on a page or in a dialog.
 The question leads back to the same address. What was posted travels inside it, in the browser; the server keeps none
 of it, so that no session ever holds a form (OWASP ASVS 5.0, 7.5.3; PCI DSS 4.0, 8.4).
 
