@@ -27,6 +27,8 @@ from django.db import DatabaseError, connection, transaction
 from accounts import audit, lifecycle, tree
 from accounts.models import NESTING, AuditEvent, Entity
 from accounts.refusals import Refused
+from tests import processes
+from tests.campaigns import stage
 from tests.factories import SETUP, make_entity, make_merchant
 
 WEIGHTS = {"add": 40, "move": 30, "edit": 10, "suspend": 10, "reactivate": 10}
@@ -54,30 +56,20 @@ class Report:
         )
 
 
-def storm(*, processes: int, operations: int) -> Report:
-    """Let `processes` work on the present database at once, each with `operations`; check what they leave."""
+def storm(*, workers: int, operations: int) -> Report:
+    """Let so many `workers` work on the present database at once, each with `operations`; check what they leave."""
     _plant()
     command = [sys.executable, "-m", "tests.campaigns.tree_storm", "--operations", str(operations), "--worker"]
-    environment = os.environ | {"DATABASE_URL": database_url(), "DJANGO_SETTINGS_MODULE": "tests.settings"}
+    environment = os.environ | {"DATABASE_URL": processes.database_url(), "DJANGO_SETTINGS_MODULE": "tests.settings"}
     started = perf_counter()
-    workers = [
+    running = [
         subprocess.Popen([*command, str(seed)], env=environment, stdout=subprocess.PIPE, text=True)
-        for seed in range(processes)
+        for seed in range(workers)
     ]
-    answers = [json.loads(worker.communicate()[0] or '{"done": {}, "errors": ["died"]}') for worker in workers]
+    answers = [json.loads(each.communicate()[0] or '{"done": {}, "errors": ["died"]}') for each in running]
     done = sum((Counter(answer["done"]) for answer in answers), Counter())
     errors = [error for answer in answers for error in answer["errors"]]
     return Report(done, errors, [*tree.check(), *audit.verify(), *unlike_the_chain()], perf_counter() - started)
-
-
-def database_url() -> str:
-    """Return the DATABASE_URL of the database that this process works on, a test's own for instance."""
-    settings = connection.settings_dict
-    if connection.vendor == "sqlite":
-        return f"sqlite:///{settings['NAME']}"
-    place = f"{settings['HOST'] or '127.0.0.1'}:{settings['PORT'] or 5432}"
-    secret = f":{settings['PASSWORD']}" if settings["PASSWORD"] else ""
-    return f"postgres://{settings['USER']}{secret}@{place}/{settings['NAME']}"
 
 
 def unlike_the_chain() -> list[str]:
@@ -170,12 +162,8 @@ def main() -> int:
     if options.worker is not None:
         print(json.dumps(work(options.worker, options.operations)))  # noqa: T201  read by the parent
         return 0
-    own = connection.settings_dict["NAME"]
-    connection.creation.create_test_db(verbosity=0, autoclobber=True)
-    try:
-        report = storm(processes=options.processes, operations=options.operations)
-    finally:
-        connection.creation.destroy_test_db(own, verbosity=0)
+    with stage.own_database():
+        report = storm(workers=options.processes, operations=options.operations)
     print(report, *report.errors, *report.broken, sep="\n")  # noqa: T201  a command speaks
     return 1 if report.errors or report.broken else 0
 
