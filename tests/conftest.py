@@ -15,6 +15,7 @@ from playwright.sync_api import ConsoleMessage, Page
 
 from accounts import audit_triggers
 from tokens import usage
+from tokens.gateway import authorize
 
 # The browser's driver runs an event loop in the thread of the test, which Django takes for asynchronous code.
 os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "true"
@@ -68,9 +69,10 @@ def _audit_log_can_be_emptied_between_tests() -> Iterator[None]:
 
 @pytest.fixture(autouse=True)
 def _fresh_counts() -> None:
-    """Forget what other tests counted: sign-in attempts, in the cache, and the use of tokens, in memory."""
+    """Forget what other tests counted and made the log say: sign-in attempts, the use of tokens, faults."""
     cache.clear()
     usage._counter.__init__()
+    authorize._said_at.clear()
 
 
 @pytest.fixture(scope="session")

@@ -1,4 +1,4 @@
-"""What is written down of decisions: one transaction for all that a process has counted since it last wrote.
+"""What is written down of decisions and signatures: one transaction for all that a process has counted since the last.
 
 How it is counted is in `tokens.usage`. All of it adds to what is there, so that any number of processes may write.
 """
@@ -13,12 +13,15 @@ from typing import Any
 
 from django.conf import settings
 from django.db import connection, transaction
+from django.db.backends.utils import CursorWrapper
 
 from tokens import readers
 from tokens.verification import GOOD
 
 Key = tuple[int, int, str, str]
-"""Token, hour (since 1970), caller, outcome. Token 0: something that was none."""
+"""Token (or HMAC key), hour (since 1970), caller, outcome. Token 0: something that was none."""
+USES = frozenset({GOOD, "signed", "verified"})
+"""Outcomes that are a use of the credential."""
 
 BOUNDS = (0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.05, 0.25, 1.0)
 """Seconds up to which decisions are counted together, as Prometheus' histograms have it."""
@@ -38,6 +41,8 @@ class Batch:
     """What one process has counted and not written yet."""
 
     tallies: dict[Key, Tally] = field(default_factory=dict)
+    signatures: dict[Key, Tally] = field(default_factory=dict)
+    """What HMAC keys did, by the key's own primary key; the caller is a gateway's key ID."""
     gateways: dict[int, float] = field(default_factory=dict)
     """When a gateway asked last, by primary key."""
     times: list[int] = field(default_factory=lambda: [0] * (len(BOUNDS) + 1))
@@ -48,7 +53,10 @@ class Batch:
     """How often this could not be written."""
 
     def __bool__(self) -> bool:
-        return bool(self.tallies)
+        return bool(self.tallies or self.signatures)
+
+    def __len__(self) -> int:
+        return len(self.tallies) + len(self.signatures)
 
     def time(self, seconds: float) -> None:
         """Note that one decision took so long."""
@@ -57,13 +65,14 @@ class Batch:
 
     def add(self, other: "Batch") -> None:
         """Take in what `other` holds, which was counted before."""
-        for key, old in other.tallies.items():
-            new = self.tallies.setdefault(key, old)
-            if new is not old:
-                new.count += old.count
-                new.first = min(new.first, old.first)
+        for mine, others in ((self.tallies, other.tallies), (self.signatures, other.signatures)):
+            for key, old in others.items():
+                new = mine.setdefault(key, old)
+                if new is not old:
+                    new.count += old.count
+                    new.first = min(new.first, old.first)
         self.gateways = other.gateways | self.gateways
-        self.times = [mine + others for mine, others in zip(self.times, other.times, strict=True)]
+        self.times = [one + another for one, another in zip(self.times, other.times, strict=True)]
         self.seconds += other.seconds
         self.failures += other.failures
 
@@ -84,28 +93,26 @@ SELECT (value->>0)::bigint, (value->>1)::timestamptz, value->>2, value->>3,
 """The buckets of one flush, in one value: a statement for each would make the decisions of this process wait for the
 interpreter a thousand times a second."""
 UPSERT = """
-INSERT INTO tokens_usagebucket (token_id, hour, caller, outcome, count, first_at, last_at)
+INSERT INTO {buckets} ({owner}, hour, caller, outcome, count, first_at, last_at)
 {rows}
-ON CONFLICT (token_id, hour, caller, outcome) DO UPDATE SET
-    count = tokens_usagebucket.count + excluded.count,
-    first_at = CASE WHEN excluded.first_at < tokens_usagebucket.first_at
-                    THEN excluded.first_at ELSE tokens_usagebucket.first_at END,
-    last_at = CASE WHEN excluded.last_at > tokens_usagebucket.last_at
-                   THEN excluded.last_at ELSE tokens_usagebucket.last_at END
+ON CONFLICT ({owner}, hour, caller, outcome) DO UPDATE SET
+    count = {buckets}.count + excluded.count,
+    first_at = CASE WHEN excluded.first_at < {buckets}.first_at THEN excluded.first_at ELSE {buckets}.first_at END,
+    last_at = CASE WHEN excluded.last_at > {buckets}.last_at THEN excluded.last_at ELSE {buckets}.last_at END
 """
 _USED = {
     "sqlite": "SELECT json_extract(value, '$[0]') AS id, json_extract(value, '$[1]') AS last FROM json_each(%s)",
     "postgresql": """
 SELECT t.id, (value->>1)::timestamptz AS last
-  FROM jsonb_array_elements(%s::jsonb) JOIN tokens_token t ON t.id = (value->>0)::bigint
+  FROM jsonb_array_elements(%s::jsonb) JOIN {owners} t ON t.id = (value->>0)::bigint
  ORDER BY t.id FOR NO KEY UPDATE OF t
 """,
 }
 # Narrow and conditional: a full save() here would bring a token back that was deactivated meanwhile.
 TOUCH = """
 WITH used AS ({used})
-UPDATE tokens_token SET last_used_at = used.last FROM used
- WHERE tokens_token.id = used.id AND (last_used_at IS NULL OR last_used_at < used.last)
+UPDATE {owners} SET last_used_at = used.last FROM used
+ WHERE {owners}.id = used.id AND (last_used_at IS NULL OR last_used_at < used.last)
 """
 ADD_UP = """
 INSERT INTO tokens_decisiontotal (outcome, count) VALUES (%s, %s)
@@ -116,31 +123,45 @@ INSERT INTO tokens_operatingfigure (name, value) VALUES (%s, %s)
 ON CONFLICT (name) DO UPDATE SET value = tokens_operatingfigure.value + excluded.value
 """
 PRUNED_AT_ONCE = 1_000
-ANY_OLD = "SELECT 1 FROM tokens_usagebucket WHERE hour < %s LIMIT 1"
-PRUNE = f"""
-DELETE FROM tokens_usagebucket
- WHERE id IN (SELECT id FROM tokens_usagebucket WHERE hour < %s ORDER BY id LIMIT {PRUNED_AT_ONCE})
-"""  # noqa: S608  put together from literals
+ANY_OLD = "SELECT 1 FROM {buckets} WHERE hour < %s LIMIT 1"
+PRUNE = """
+DELETE FROM {buckets} WHERE id IN (SELECT id FROM {buckets} WHERE hour < %s ORDER BY id LIMIT {at_once})
+"""
+TABLES = {
+    "tallies": {"buckets": "tokens_usagebucket", "owner": "token_id", "owners": "tokens_token"},
+    "signatures": {"buckets": "tokens_signaturebucket", "owner": "key_id", "owners": "tokens_sharedkey"},
+}
+"""Part of a batch -> where it is written: the tables of the buckets and of what they are about, and how these refer."""
 
 
 def write(batch: Batch) -> None:
     """Add `batch` to what is there, all of it or nothing."""
-    # In the order of the keys: two workers that flush at once lock the rows in one order and cannot deadlock.
-    hours = {hour: _moment(hour * 3600) for (_token, hour, _caller, _outcome) in batch.tallies}
-    buckets = [
-        (token, hours[hour], caller, outcome, tally.count, _moment(tally.first), _moment(tally.last))
-        for (token, hour, caller, outcome), tally in sorted(batch.tallies.items(), key=itemgetter(0))
-        if token
-    ]
-    used = [(token, _moment(last)) for token, last in sorted(_last_use(batch).items())]
     totals: dict[str, int] = {}
     for (_token, _hour, _caller, outcome), tally in batch.tallies.items():
         totals[outcome] = totals.get(outcome, 0) + tally.count
     with transaction.atomic(), connection.cursor() as cursor:
-        cursor.execute(UPSERT.format(rows=_ROWS[connection.vendor]), [json.dumps(buckets, default=str)])
-        cursor.execute(TOUCH.format(used=_USED[connection.vendor]), [json.dumps(used, default=str)])
+        if batch.tallies or batch.gateways:
+            _write(cursor, batch.tallies, batch.gateways, TABLES["tallies"])
+        if batch.signatures:
+            _write(cursor, batch.signatures, {}, TABLES["signatures"])
         cursor.executemany(ADD_UP, sorted(totals.items()))
         cursor.executemany(ADD_FIGURES, sorted(_figures(batch).items()))
+
+
+def _write(cursor: CursorWrapper, tallies: dict[Key, Tally], used: dict[int, float], tables: dict[str, str]) -> None:
+    """Add `tallies` to their buckets, and note for whom of them, and for `used`, when they were used last."""
+    # In the order of the keys: two workers that flush at once lock the rows in one order and cannot deadlock.
+    hours = {hour: _moment(hour * 3600) for (_owner, hour, _caller, _outcome) in tallies}
+    buckets = [
+        (owner, hours[hour], caller, outcome, tally.count, _moment(tally.first), _moment(tally.last))
+        for (owner, hour, caller, outcome), tally in sorted(tallies.items(), key=itemgetter(0))
+        if owner
+    ]
+    last = [(owner, _moment(at)) for owner, at in sorted(_last_use(tallies, used).items())]
+    upsert = UPSERT.format(rows=_ROWS[connection.vendor], **tables)
+    touch = TOUCH.format(used=_USED[connection.vendor].format(**tables), **tables)
+    cursor.execute(upsert, [json.dumps(buckets, default=str)])
+    cursor.execute(touch, [json.dumps(last, default=str)])
 
 
 def _figures(batch: Batch) -> dict[str, float]:
@@ -158,20 +179,21 @@ def prune() -> int:
     oldest = _moment(time() - settings.USAGE_KEEP_DAYS * 86_400)
     deleted = 0
     with connection.cursor() as cursor:
-        cursor.execute(ANY_OLD, [oldest])
-        more = cursor.fetchone() is not None
-        while more:
-            cursor.execute(PRUNE, [oldest])
-            deleted += int(cursor.rowcount)
-            more = cursor.rowcount == PRUNED_AT_ONCE
+        for tables in TABLES.values():
+            cursor.execute(ANY_OLD.format(**tables), [oldest])
+            more = cursor.fetchone() is not None
+            while more:
+                cursor.execute(PRUNE.format(at_once=PRUNED_AT_ONCE, **tables), [oldest])
+                deleted += int(cursor.rowcount)
+                more = cursor.rowcount == PRUNED_AT_ONCE
     return deleted
 
 
-def _last_use(batch: Batch) -> dict[int, float]:
-    last = dict(batch.gateways)
-    for (token, _hour, _caller, outcome), tally in batch.tallies.items():
-        if outcome == GOOD:
-            last[token] = max(tally.last, last.get(token, 0.0))
+def _last_use(tallies: dict[Key, Tally], used: dict[int, float]) -> dict[int, float]:
+    last = dict(used)
+    for (owner, _hour, _caller, outcome), tally in tallies.items():
+        if outcome in USES:
+            last[owner] = max(tally.last, last.get(owner, 0.0))
     return last
 
 

@@ -57,10 +57,24 @@ class Counter:
             tally = batch.tallies.get(key) or self._tally_anew(key, now)
             tally.count += 1
             tally.last = now
-            if gateway and now - self._asked.get(gateway, 0.0) > GATEWAY_SECONDS:
-                self._asked[gateway] = batch.gateways[gateway] = now
+            if gateway:
+                self._note_gateway(gateway, now)
             if begun:
                 batch.time(now - begun)
+        if self._thread is None and settings.USAGE_FLUSH_SECONDS > 0:
+            self._start()
+
+    def count_signature(self, key: int, *, caller: str, outcome: str, gateway: int) -> None:
+        """Note that the HMAC key with this primary key `signed` or `verified` a message once, now.
+
+        `caller` is the key ID of the gateway that asked, `gateway` its primary key.
+        """
+        now = time()
+        with self._lock:
+            tally = self._batch.signatures.setdefault((key, int(now // 3600), caller, outcome), Tally(0, now, now))
+            tally.count += 1
+            tally.last = now
+            self._note_gateway(gateway, now)
         if self._thread is None and settings.USAGE_FLUSH_SECONDS > 0:
             self._start()
 
@@ -72,7 +86,7 @@ class Counter:
             if batch:
                 self._write(batch)
             self.written_at = time()
-            return len(batch.tallies)
+            return len(batch)
 
     def _write(self, batch: Batch) -> None:
         try:
@@ -88,6 +102,10 @@ class Counter:
     def has_more(self) -> bool:
         """Whether something is not written yet."""
         return bool(self._batch)
+
+    def _note_gateway(self, gateway: int, now: float) -> None:
+        if now - self._asked.get(gateway, 0.0) > GATEWAY_SECONDS:
+            self._asked[gateway] = self._batch.gateways[gateway] = now
 
     def _tally_anew(self, key: Key, now: float) -> Tally:
         token, hour, caller, outcome = key
@@ -137,6 +155,7 @@ class Counter:
 
 _counter = Counter()
 count = _counter.count
+count_signature = _counter.count_signature
 flush = _counter.flush
 
 

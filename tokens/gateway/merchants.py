@@ -13,7 +13,7 @@ from urllib.parse import parse_qsl
 
 from tokens import readers
 from tokens.formats import parse
-from tokens.gateway.authorize import bearer
+from tokens.gateway.authorize import bearer, is_news
 from tokens.gateway.problems import CREDENTIAL, Problem
 from tokens.verification import SUSPENDED, authenticate_gateway
 
@@ -57,24 +57,24 @@ class StoredKey(NamedTuple):
         return f"<StoredKey {self.key_id}>"
 
 
+class Gateway(NamedTuple):
+    """A gateway whose credential is good."""
+
+    pk: int
+    key_id: str
+    mode: str
+
+
 @dataclass(frozen=True, slots=True)
 class Asked:
     """A question that was put well by a gateway that may put it."""
 
-    gateway: str
-    """Key ID of the gateway."""
+    gateway: Gateway
     merchant: str
     """Entity ID of the merchant, whichever channel or terminal below it was named."""
     mode: str
     keys: tuple[StoredKey, ...]
     """The active keys that were asked for, the primary one first."""
-
-
-class Gateway(NamedTuple):
-    """A gateway whose credential is good."""
-
-    key_id: str
-    mode: str
 
 
 def authenticated(environ: dict) -> Gateway:
@@ -84,9 +84,10 @@ def authenticated(environ: dict) -> Gateway:
     named = parse(presented) if authorization in {"", presented} else None  # two different ones are none
     asking = authenticate_gateway(presented)[0] if named else None
     if named is None or asking is None:
-        logger.warning("A gateway asked without a good credential of its own.")
+        if is_news("gateway"):
+            logger.warning("A gateway asked without a good credential of its own.")
         raise Problem(HTTPStatus.UNAUTHORIZED, "Present the credential of a gateway, one that is good.", CREDENTIAL)
-    return Gateway(named.key_id, asking.mode)
+    return Gateway(asking.pk, named.key_id, asking.mode)
 
 
 def bindings(environ: dict, *names: str) -> dict[str, str]:
@@ -133,7 +134,7 @@ def asked(gateway: Gateway, *, entity: str, mode: str, slot: str = "", needs: st
         for *_, pk, key_id, in_slot, number, sealed in rows
         if pk is not None
     ]
-    return Asked(gateway.key_id, merchant_id, mode, tuple(sorted(keys, key=_by_slot)))
+    return Asked(gateway, merchant_id, mode, tuple(sorted(keys, key=_by_slot)))
 
 
 def _by_slot(key: StoredKey) -> str:

@@ -5,6 +5,8 @@ import logging
 from collections.abc import Callable, Iterable
 from http import HTTPStatus
 
+from tokens.gateway.authorize import is_news
+
 logger = logging.getLogger(__name__)
 
 JSON, PROBLEM = "application/json", "application/problem+json"
@@ -55,6 +57,7 @@ def _answered(environ: dict, answer: Callable[[dict], dict]) -> dict:
         return answer(environ)
     except Problem:
         raise
-    except Exception:
-        logger.exception("A gateway's question could not be answered.")
+    except Exception as fault:
+        if is_news(type(fault).__name__):
+            logger.exception("A gateway's question could not be answered.")
         raise FAULT from None

@@ -11,8 +11,8 @@ from time import time
 
 from django.views.decorators.debug import sensitive_variables
 
-from tokens import replays, signing, vault
-from tokens.gateway.merchants import Asked, asked, authenticated, bindings
+from tokens import replays, signing, usage, vault
+from tokens.gateway.merchants import Asked, StoredKey, asked, authenticated, bindings
 from tokens.gateway.problems import Problem, endpoint
 
 MOST_BODY = 1_000_000
@@ -37,12 +37,10 @@ def sign(environ: dict) -> dict:
         raise Problem(HTTPStatus.BAD_REQUEST, MALFORMED["webhook-id"])
     if not signing.is_timestamp(timestamp):
         raise Problem(HTTPStatus.BAD_REQUEST, MALFORMED["webhook-timestamp"])
-    signed = signing.content(message_id, timestamp, _body(environ))
-    return {
-        "webhook-id": message_id,
-        "webhook-timestamp": timestamp,
-        "webhook-signature": signing.sign(_opened(question), signed),
-    }
+    signatures = signing.sign(_opened(question), signing.content(message_id, timestamp, _body(environ)))
+    for key in question.keys:
+        _count(question, key, "signed")
+    return {"webhook-id": message_id, "webhook-timestamp": timestamp, "webhook-signature": signatures}
 
 
 @endpoint
@@ -70,6 +68,7 @@ def verify(environ: dict) -> dict:
     if not replays.is_first(question.merchant, question.mode, message_id, timestamp):
         return _invalid("replay")
     key = question.keys[found]
+    _count(question, key, "verified")
     return {"valid": True, "slot": key.slot, "key_id": key.key_id}
 
 
@@ -78,6 +77,10 @@ ENDPOINTS = {"/gateway/signatures": sign, "/gateway/signatures/verify": verify}
 
 def _question(environ: dict) -> Asked:
     return asked(authenticated(environ), **bindings(environ, "entity", "mode"))
+
+
+def _count(question: Asked, key: StoredKey, outcome: str) -> None:
+    usage.count_signature(key.pk, caller=question.gateway.key_id, outcome=outcome, gateway=question.gateway.pk)
 
 
 def _invalid(reason: str) -> dict:
