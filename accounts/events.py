@@ -54,3 +54,44 @@ def known_types() -> list[tuple[str, str]]:
     Migrations know this function and not its answer: a new kind of event needs none, and the table stays as it is.
     """
     return EventType.choices
+
+
+MARKS = {
+    "created": ("key", "accent"),
+    "added": ("add", "accent"),
+    "imported": ("add", "accent"),
+    "reactivated": ("reactivate", "ok"),
+    "enabled": ("reactivate", "ok"),
+    "deactivated": ("deactivate", "warn"),
+    "suspended": ("deactivate", "warn"),
+    "disabled": ("deactivate", "warn"),
+    "revoked": ("revoke", "bad"),
+    "refused": ("revoke", "bad"),
+    "removed": ("remove", "bad"),
+    "withdrawn": ("remove", "bad"),
+    "revealed": ("reveal", "warn"),
+    "read": ("reveal", "warn"),
+    "viewed": ("reveal", ""),
+    "renewed": ("rotate", "warn"),
+    "rotated": ("rotate", ""),
+    "promoted": ("rotate", ""),
+    "reencrypted": ("rotate", ""),
+    "overlap_changed": ("rotate", ""),
+    "rotation_cancelled": ("rotate", ""),
+    "overlap_ended": ("check", ""),
+    "renamed": ("edit", ""),
+    "described": ("edit", ""),
+    "changed": ("edit", ""),
+    "moved": ("move", ""),
+    "sent": ("envelope", ""),
+    "resent": ("envelope", ""),
+    "accepted": ("people", "ok"),
+    "started": ("person", ""),
+    "ended": ("person", ""),
+}
+"""What happened -> the drawing that stands for it in a list, and its tone."""
+
+
+def mark_of(event_type: str) -> tuple[str, str]:
+    """Return the drawing and the tone of a kind of event."""
+    return MARKS.get(event_type.partition(".")[2], ("activity", ""))

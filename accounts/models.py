@@ -15,7 +15,7 @@ from django.utils.translation import gettext_lazy as _
 from mptt.managers import TreeManager
 from mptt.models import MPTTModel, TreeForeignKey
 
-from accounts.events import EventType, known_types
+from accounts.events import EventType, known_types, mark_of
 from accounts.permissions import PLATFORM_ROLES, ROLE_CAPABILITIES, Role, held_on
 from accounts.public_ids import new_invitation_id, new_membership_id, new_person_id
 from accounts.querysets import (
@@ -276,3 +276,8 @@ class AuditEvent(models.Model):
 
     def __str__(self) -> str:
         return f"{self.number} {self.type} {self.target}"
+
+    @property
+    def mark(self) -> tuple[str, str]:
+        """The drawing that stands for the event in a list, and its tone."""
+        return mark_of(self.type)

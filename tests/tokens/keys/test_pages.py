@@ -2,7 +2,6 @@
 
 import pytest
 from django.urls import reverse
-from django.utils import timezone
 
 from accounts.models import AuditEvent
 from accounts.permissions import Role
@@ -11,9 +10,7 @@ from tests.reading import client_of, let_the_proof_age, main_of, read
 from tests.tokens.keys.conftest import House
 from tokens import usage
 from tokens.keys import lifecycle
-from tokens.keys.board import STEPS, board_of
 from tokens.keys.slots import SETS, SLOTS, USE_CASES
-from tokens.models import SharedKey, SignatureBucket
 from tokens.verification import GOOD
 
 each_slot = pytest.mark.parametrize("name", SLOTS)
@@ -27,13 +24,6 @@ def developers(house: House, mode: str = "live") -> str:
     return f"{reverse('tokens:developers', args=[house.merchant.entity_id])}?mode={mode}"
 
 
-def verify(key: SharedKey, count: int) -> None:
-    """Count `count` verified signatures in the hour that runs."""
-    hour = timezone.now().replace(minute=0, second=0, microsecond=0)
-    times = {"hour": hour, "first_at": hour, "last_at": hour}
-    SignatureBucket(key=key, caller="gw", outcome="verified", count=count, **times).save(force_insert=True)
-
-
 def use(token, count: int) -> None:
     for _request in range(count):
         usage.count(token.pk, caller="192.0.2.7", outcome=GOOD)
@@ -41,8 +31,9 @@ def use(token, count: int) -> None:
 
 
 def test_the_tab_shows_five_slots_in_three_sets(house: House):
-    """S4-1, S4-7 ... S4-10: the shared HMAC key stands in two of them, and is marked."""
+    """S4-1, S4-7 ... S4-10: the shared HMAC key stands in two of them, and is marked. S4-4: renew regularly."""
     main = main_of(client_of(house.developer).get(developers(house)))
+    assert "Renew them regularly." in main.text
     headings = [heading.text for heading in main.all("h3")]
     assert headings[:3] == [str(each.label) for each in SETS]
     for set_, box in zip(SETS, main.all("div", class_="key-set"), strict=True):
@@ -208,55 +199,6 @@ def test_a_rest_api_key_has_no_way_to_be_revealed(house: House):
     assert client_of(house.developer).get(page_of(house, "reveal", "rest_primary")).status_code == 409
 
 
-@pytest.mark.parametrize(
-    ("primary", "secondary", "step"), [(0, 0, "switch"), (2, 0, "switch"), (2, 3, "wait"), (0, 3, "promote")]
-)
-def test_the_board_says_how_far_a_double_run_is(house: House, primary, secondary, step):
-    """S4-5, S4-19: who still uses the primary key, and when it is quiet."""
-    verify(house.key("hmac_primary"), primary) if primary else None
-    verify(house.key("hmac_secondary"), secondary) if secondary else None
-    use(house.key("rest_primary"), primary)
-    use(house.key("rest_secondary"), secondary)
-    board = board_of(house.merchant, "live", held=frozenset(), stopped=False)
-    assert [pair.step for pair in board.pairs] == [step, step]
-    main = main_of(client_of(house.developer).get(developers(house)))
-    assert main.text.count(str(STEPS[step].label)) == 2
-
-
-def test_a_double_run_from_its_beginning_to_its_end(house: House):
-    """S4-5, S4-19, S4-22: create, switch, promote, revoke the old one; at each step the next one is said."""
-    lifecycle.revoke(house.key("rest_secondary"), by=SETUP)
-    old = house.key("rest_primary")
-
-    def step() -> str:
-        return board_of(house.merchant, "live", held=frozenset(), stopped=False).pairs[0].step
-
-    assert step() == "create"
-    client = client_of(house.developer)
-    client.post(page_of(house, "create", "rest_secondary"))
-    new = house.key("rest_secondary")
-    assert step() == "switch"
-    use(new, 2)
-    assert step() == "promote"
-    answer = client.post(f"{reverse('tokens:key_promote', args=[house.merchant.entity_id])}?mode=live", follow=True)
-    assert "The keys have changed places" in main_of(answer).text
-    assert (house.key("rest_primary"), house.key("rest_secondary")) == (new, old)
-    assert step() == "revoke"
-    assert "Revoke the old one" in main_of(answer).text
-    client.post(page_of(house, "revoke", "rest_secondary"), {"key_id": old.key_id})
-    assert step() == "create"
-
-
-def test_without_a_secondary_key_there_is_nothing_to_promote(house: House):
-    """S4-22."""
-    for name in ("hmac_secondary", "rest_secondary"):
-        lifecycle.revoke(house.key(name), by=SETUP)
-    page = reverse("tokens:key_promote", args=[house.merchant.entity_id])
-    response = client_of(house.developer).get(page)
-    assert (response.status_code, "no secondary key" in read(response).text) == (409, True)
-    assert page not in " ".join(main_of(client_of(house.developer).get(developers(house))).links)
-
-
 def test_a_rest_api_key_is_no_line_of_the_api_tokens(house: House):
     """S0-14, S4-7: it has its slot, and is neither listed nor rotated as a token."""
     main = main_of(client_of(house.developer).get(house.merchant.get_absolute_url()))
@@ -278,3 +220,26 @@ def test_the_bench_names_the_key_and_keeps_nothing(house: House):
     before = AuditEvent.objects.count()
     client.post(page, {"signature": "v1," + "A" * 43 + "=", "payload": "{}", "message_id": "a", "timestamp": "1"})
     assert AuditEvent.objects.count() == before
+
+
+HELD = {
+    Role.ADMINISTRATOR: {"create", "renew", "revoke", "reveal"},
+    Role.DEVELOPER: {"create", "renew", "revoke", "reveal"},
+    Role.VIEWER: set(),
+    Role.SUPPORT: set(),
+    Role.PLATFORM_ADMINISTRATOR: {"create", "renew", "revoke", "reveal"},
+}
+
+
+@each_slot
+@pytest.mark.parametrize("mode", ["live", "test"])
+@pytest.mark.parametrize("role", HELD)
+def test_each_verb_for_each_role_slot_and_mode(house: House, role, mode, name):
+    """S4-2, S4-6: the merchant and the technical integrator may; others get 403, and what cannot be done now 409."""
+    person = make_user(role, on=None if role in {Role.SUPPORT, Role.PLATFORM_ADMINISTRATOR} else house.merchant)
+    client = client_of(person)
+    filled = mode == "live"
+    for verb in ("create", "renew", "revoke", "reveal"):
+        possible = filled != (verb == "create") and (verb != "reveal" or SLOTS[name].is_recoverable)
+        expected = 403 if verb not in HELD[role] else 200 if possible else 409
+        assert client.get(page_of(house, verb, name, mode)).status_code == expected, verb
