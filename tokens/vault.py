@@ -8,15 +8,20 @@ not open. The encryption keys are numbered and live outside the database; old on
 
 import secrets
 from collections.abc import Iterator
-from typing import Protocol
+from typing import Any, NamedTuple, Protocol
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from django.conf import settings
-from django.db import transaction
+from django.db import connection, transaction
 from django.views.decorators.debug import sensitive_variables
 
+from accounts import audit
+from accounts.events import EventType
+from tokens import readers
+from tokens.lifecycle import empty_journal
 from tokens.models import SharedKey
+from tokens.querysets import SharedKeyQuerySet
 
 VERSION = b"\x01"
 """First byte of everything sealed: how the rest is built."""
@@ -43,6 +48,25 @@ class Sealed(Protocol):
     def vault_key(self) -> int: ...
     @property
     def ciphertext(self) -> bytes | memoryview | None: ...
+
+
+class StoredKey(NamedTuple):
+    """A key's row as the path without models reads it."""
+
+    pk: int
+    key_id: str
+    entity_id: int
+    slot: str
+    mode: str
+    vault_key: int
+    ciphertext: bytes
+
+    def __repr__(self) -> str:
+        return f"<StoredKey {self.key_id}>"
+
+
+COLUMNS = "k.id, k.key_id, k.entity_id, k.slot, k.mode, k.vault_key, k.ciphertext"
+"""What a statement selects of `tokens_sharedkey k` for a StoredKey."""
 
 
 class Unreadable(Exception):
@@ -79,49 +103,93 @@ def newest() -> int:
     return max(settings.VAULT_KEYS)
 
 
+_FIRST = f"""
+SELECT {COLUMNS} FROM tokens_sharedkey k
+ WHERE k.ciphertext IS NOT NULL AND k.vault_key > CAST(CAST(%s AS text) AS integer) ORDER BY k.vault_key LIMIT 3
+"""  # noqa: S608  put together from literals
+
+
 def faults() -> list[str]:
     """Return a sentence for each encryption key that is missing or is not the one its number had before.
 
-    One row of each number is opened: cheap enough for `/readyz`.
+    Of each number up to three rows are looked for in an index and opened: cheap enough for `/readyz`. One that opens
+    shows that the key is right; a single row may be at fault by itself. Raises Unreachable as `readers.fetch` does.
     """
-    found = []
-    sealed = SharedKey.objects.filter(ciphertext__isnull=False)
-    for number in sorted(sealed.order_by().values_list("vault_key", flat=True).distinct()):
+    found, number = [], -1
+    while rows := [StoredKey._make(row) for row in readers.fetch(_FIRST, str(number))]:
+        number = rows[0].vault_key
         if number not in settings.VAULT_KEYS:
             found.append(f"KEYHOUSE_VAULT_KEYS lacks key number {number}, under which integration keys are stored.")
-            continue
-        first = sealed.filter(vault_key=number).order_by("pk").first()
-        try:
-            if first:
-                open_(first)
-        except Unreadable:
+        elif not any(_opens(row) for row in rows if row.vault_key == number):
             found.append(f"KEYHOUSE_VAULT_KEYS holds another key as number {number} than the one that was used before.")
     return found
 
 
-def rotate() -> Iterator[int]:
-    """Seal everything anew that stands under an older key, and yield how many rows each transaction did.
+def _opens(key: Sealed) -> bool:
+    try:
+        open_(key)
+    except Unreadable:
+        return False
+    return True
 
-    May be stopped anywhere and begun again: a row is readable under its old key until the transaction that gives it
-    the new one, and a row that changed meanwhile is left for the next round. Raises Unreadable for a row that does
-    not open, having changed nothing of its batch.
+
+class Round(NamedTuple):
+    """What one transaction of `rotate` did."""
+
+    done: int
+    unreadable: list[str]
+    """Key IDs of the rows that do not open: they are left as they are."""
+
+
+def waiting() -> int:
+    """Return how many keys stand under another encryption key than the newest."""
+    return _under_older_keys().count()
+
+
+def rotate(*, by: audit.Actor) -> Iterator[Round]:
+    """Seal everything anew that stands under an older key, and yield what each transaction did.
+
+    May be stopped anywhere, also by a crash, and begun again: a row is readable under its old key until the
+    transaction that gives it the new one, together with the event that says so. A row that is renewed or promoted
+    meanwhile is under the newest key thereby.
     """
-    number, after = newest(), 0
+    after = 0
     while True:
         with transaction.atomic():
-            rows = list(
-                SharedKey.objects.filter(pk__gt=after, ciphertext__isnull=False)
-                .exclude(vault_key=number)
-                .select_for_update(no_key=True)
-                .order_by("pk")[:BATCH]
-            )
-            for row in rows:
-                seal(open_(row), row)
-            SharedKey.objects.bulk_update(rows, ["ciphertext", "vault_key"])
+            rows = list(_under_older_keys().filter(pk__gt=after).select_for_update(no_key=True).order_by("pk")[:BATCH])
+            if rows:
+                done = _seal_anew(rows)
+                if done.done:
+                    audit.record(EventType.KEYS_REENCRYPTED, by=by, keys=done.done, vault_key=newest())
         if not rows:
-            return
+            break
         after = rows[-1].pk
-        yield len(rows)
+        yield done
+    transaction.on_commit(empty_journal, robust=True)  # pages from before hold what was sealed under the older keys
+
+
+def _under_older_keys() -> SharedKeyQuerySet:
+    return SharedKey.objects.filter(ciphertext__isnull=False).exclude(vault_key=newest())
+
+
+@sensitive_variables()
+def _seal_anew(rows: list[SharedKey]) -> Round:
+    """Seal `rows`, which are locked, under the newest key; one statement for each, of which the driver makes one."""
+    changed: list[tuple[Any, ...]] = []
+    unreadable = []
+    for row in rows:
+        try:
+            seal(open_(row), row)
+        except Unreadable:
+            unreadable.append(row.key_id)
+        else:
+            changed.append((row.ciphertext, row.vault_key, row.pk))
+    with connection.cursor() as cursor:
+        cursor.executemany(
+            "UPDATE tokens_sharedkey SET ciphertext = %s, vault_key = %s WHERE id = %s AND ciphertext IS NOT NULL",
+            changed,
+        )
+    return Round(len(changed), unreadable)
 
 
 def _place(key: Sealed) -> bytes:

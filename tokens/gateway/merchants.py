@@ -15,6 +15,7 @@ from tokens import readers
 from tokens.formats import parse
 from tokens.gateway.authorize import bearer, is_news
 from tokens.gateway.problems import CREDENTIAL, Problem
+from tokens.vault import COLUMNS, StoredKey
 from tokens.verification import SUSPENDED, authenticate_gateway
 
 logger = logging.getLogger(__name__)
@@ -26,7 +27,7 @@ MODES = ("live", "test")
 _VALUE = re.compile(r"[!-~]+", re.ASCII)
 
 _READ = f"""
-SELECT g.scope, m.id, m.entity_id, {SUSPENDED.format("x")}, k.id, k.key_id, k.slot, k.vault_key, k.ciphertext
+SELECT g.scope, m.entity_id, {SUSPENDED.format("x")}, {COLUMNS}
   FROM tokens_token g
   LEFT JOIN accounts_entity x ON x.entity_id = %s
   LEFT JOIN accounts_entity p ON p.id = x.parent_id
@@ -40,21 +41,6 @@ SELECT g.scope, m.id, m.entity_id, {SUSPENDED.format("x")}, k.id, k.key_id, k.sl
 # it would be everything on the left of it.
 _READ_HMAC = _READ.format(slot="k.slot IN ('hmac_primary', 'hmac_secondary')")
 _READ_SLOT = _READ.format(slot="k.slot = %s")
-
-
-class StoredKey(NamedTuple):
-    """An active key as the database holds it at this moment; `tokens.vault` opens it."""
-
-    pk: int
-    key_id: str
-    slot: str
-    vault_key: int
-    ciphertext: bytes
-    entity_id: int
-    mode: str
-
-    def __repr__(self) -> str:
-        return f"<StoredKey {self.key_id}>"
 
 
 class Gateway(NamedTuple):
@@ -120,7 +106,7 @@ def asked(gateway: Gateway, *, entity: str, mode: str, slot: str = "", needs: st
         rows = readers.fetch(_READ_SLOT, entity, mode, slot, gateway.key_id)
     else:
         rows = readers.fetch(_READ_HMAC, entity, mode, gateway.key_id)
-    scope, merchant, merchant_id, is_suspended = rows[0][:4]
+    scope, merchant, is_suspended = rows[0][:3]
     if needs and needs not in scope.split():
         raise Problem(HTTPStatus.FORBIDDEN, f"This gateway's credential lacks the scope `{needs}`.")
     if merchant is None:
@@ -129,12 +115,8 @@ def asked(gateway: Gateway, *, entity: str, mode: str, slot: str = "", needs: st
         raise Problem(
             HTTPStatus.FORBIDDEN, "The merchant, or something above or below it that was named, is suspended."
         )
-    keys = [
-        StoredKey(pk, key_id, in_slot, number, bytes(sealed), merchant, mode)
-        for *_, pk, key_id, in_slot, number, sealed in rows
-        if pk is not None
-    ]
-    return Asked(gateway, merchant_id, mode, tuple(sorted(keys, key=_by_slot)))
+    keys = [StoredKey._make(row[3:]) for row in rows if row[3] is not None]
+    return Asked(gateway, merchant, mode, tuple(sorted(keys, key=_by_slot)))
 
 
 def _by_slot(key: StoredKey) -> str:

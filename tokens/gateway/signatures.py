@@ -12,8 +12,9 @@ from time import time
 from django.views.decorators.debug import sensitive_variables
 
 from tokens import replays, signing, usage, vault
-from tokens.gateway.merchants import Asked, StoredKey, asked, authenticated, bindings
+from tokens.gateway.merchants import Asked, asked, authenticated, bindings
 from tokens.gateway.problems import Problem, endpoint
+from tokens.vault import StoredKey
 
 MOST_BODY = 1_000_000
 """Bytes of a message."""
