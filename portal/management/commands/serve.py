@@ -7,7 +7,10 @@ from typing import Any, NoReturn
 
 from django.conf import settings
 from django.core.management import call_command
-from django.core.management.base import BaseCommand
+from django.core.management.base import BaseCommand, CommandError
+
+from tokens import readers, vault
+from tokens.readers import Unreachable
 
 HEADER_SECONDS = 10
 """How long a client may take over its headers, and how long an idle connection is kept: gateways must let go sooner."""
@@ -39,6 +42,21 @@ def granian(target: str, *, host: str, port: int, workers: int, threads: int) ->
     return [sys.executable, "-m", "granian", *words, "--no-ws", "--respawn-failed-workers", target]
 
 
+def check_vault() -> None:
+    """Raise CommandError where a key of the vault is missing or wrong: what is sealed from then on would be lost.
+
+    A database that does not answer is no reason not to start: the server comes up with it, and /readyz tells.
+    """
+    try:
+        faults = vault.faults()
+    except Unreachable:
+        return
+    finally:
+        readers.forget()
+    if faults:
+        raise CommandError("\n".join(faults))
+
+
 class Command(BaseCommand):
     """Serve in place of this process, so that SIGTERM and SIGINT reach the server and stop it gracefully."""
 
@@ -53,6 +71,7 @@ class Command(BaseCommand):
 
     def handle(self, *_: str, host: str, port: int, workers: int, threads: int, **__: Any) -> NoReturn:
         """Replace this process with the server, after gathering the static files where nobody has yet."""
+        check_vault()
         if not (settings.STATIC_ROOT / "staticfiles.json").exists():
             call_command("collectstatic", interactive=False, verbosity=0)
         self.stdout.write(f"Keyhouse serves http://{host}:{port} with {workers} processes of {threads} threads.")
