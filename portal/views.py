@@ -17,8 +17,8 @@ from accounts.standing import Standing
 from accounts.views import entity_page
 from portal.merchants import EXPORTED, LEAVES, MerchantFilter, exported, rows_for
 from portal.overview import totals_for
-from tokens.lifecycle import can_create
 from tokens.models import EXPIRES_SOON, Token
+from tokens.owners import can_create
 from tokens.tables import PAGE, STATES, TokenFilter, TokenTable
 
 RECENT = 8

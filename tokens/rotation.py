@@ -84,6 +84,7 @@ def rotate(
             permissions=frozenset(token.scope.split()),
             expires_at=now + (token.expires_at - token.created_at) if token.expires_at else None,
             networks=token.networks,
+            user=token.user,
             replaces=token,
             form_key=form_key,
         )
