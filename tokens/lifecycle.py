@@ -72,23 +72,24 @@ NEEDS = {verb: frozenset({transition.capability}) for verb, transition in TRANSI
 """What a person must hold for each verb. Condemning is both of its steps, and wants the right to both."""
 
 
+SOURCES = {verb: transition.sources for verb, transition in TRANSITIONS.items()} | {
+    "edit": frozenset({Status.ACTIVE, Status.INACTIVE}),
+    "condemn": TRANSITIONS["deactivate"].sources,
+}
+
+
 def check(verb: str, token: Token) -> None:
     """Raise Refused, with a sentence, where the state of `token` does not allow `verb` now."""
-    first = "deactivate" if verb == "condemn" else verb
-    alive = {Status.ACTIVE, Status.INACTIVE}
-    if token.status not in (alive if verb == "edit" else TRANSITIONS[first].sources):
-        raise Refused(_refusal(first, token))
+    if token.status not in SOURCES[verb]:
+        raise Refused(_refusal(verb, token))
     if verb == "reactivate" and token.is_expired():
         raise Refused(_("“%(alias)s” has expired. Create a new token instead.") % {"alias": token.alias})
 
 
 def can(verb: str, token: Token, held: frozenset[str]) -> bool:
     """Whether `verb` is offered on `token` to somebody who holds the capabilities `held` on its entity."""
-    try:
-        check(verb, token)
-    except Refused:
-        return False
-    return NEEDS[verb] <= held
+    expired = verb == "reactivate" and token.is_expired()
+    return NEEDS[verb] <= held and token.status in SOURCES[verb] and not expired
 
 
 @sensitive_variables()  # the report of a fault shows no variable of this function, nor of what it calls
