@@ -25,6 +25,7 @@ from accounts.querysets import (
     MembershipQuerySet,
     PersonQuerySet,
 )
+from accounts.signin.models import Tries  # noqa: F401  Django finds it here
 
 
 class Entity(MPTTModel):

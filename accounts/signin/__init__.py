@@ -1,0 +1,1 @@
+"""How people show who they are: passwords, second factors, and what happens to those who only try."""

@@ -1,0 +1,24 @@
+"""What is stored about signing in, beside the second factors, which django-allauth keeps."""
+
+from django.db import models
+from django.utils.translation import gettext_lazy as _
+
+
+class Tries(models.Model):
+    """How often somebody tried to be one person, from one address. Written by `accounts.signin.attempts` alone."""
+
+    whose = models.CharField(max_length=64, editable=False)
+    """Keyed digest of what was tried and of whom: people type passwords where their e-mail address belongs."""
+    address = models.CharField(max_length=45, editable=False)
+    count = models.PositiveIntegerField(editable=False)
+    until = models.BigIntegerField(editable=False)
+    """When this is forgotten, in seconds since 1970."""
+
+    class Meta:
+        verbose_name = _("tries to sign in")
+        verbose_name_plural = _("tries to sign in")
+        constraints = [models.UniqueConstraint(fields=["whose", "address"], name="tries_once")]
+        indexes = [models.Index(fields=["until"], name="tries_until")]
+
+    def __str__(self) -> str:
+        return f"{self.count} from {self.address}"
