@@ -58,6 +58,11 @@ def origin(address: str, request_id: str) -> Iterator[None]:
         _origin.reset(token)
 
 
+def came_from() -> Origin:
+    """Return where what happens now came from."""
+    return _origin.get()
+
+
 def record(
     event: AuditEvent.Type, *, by: Actor, entity: Entity | None = None, target: str = "", **details: object
 ) -> AuditEvent:
@@ -74,7 +79,7 @@ def record(
     _lock_chain()
     last = AuditEvent.objects.order_by("-number").values_list("number", "mac").first()
     number, mac = last or (0, GENESIS)
-    came_from = _origin.get()
+    known = came_from()
     row = AuditEvent(
         number=number + 1,
         at=timezone.now(),
@@ -84,8 +89,8 @@ def record(
         entity=entity,
         target=target,
         details=details,
-        origin=came_from.address,
-        request_id=came_from.request_id,
+        origin=known.address,
+        request_id=known.request_id,
     )
     row.mac = chain(bytes(mac), row)
     row.save(force_insert=True)

@@ -45,7 +45,16 @@ class EventType(models.TextChoices):
     SIGNED_IN = "session.started", _("Signed in")
     SIGN_IN_FAILED = "session.refused", _("Sign-in refused")
     SIGNED_OUT = "session.ended", _("Signed out")
+    SIGN_IN_LOCKED = "session.locked", _("Sign-in locked after many tries")
+    IDENTITY_PROVED = "session.proved", _("Identity confirmed")
+    PROOF_REFUSED = "session.proof_refused", _("Confirmation of identity refused")
     PASSWORD_CHANGED = "password.changed", _("Password changed")
+    FACTOR_ADDED = "factor.added", _("Second factor added")
+    FACTOR_RENAMED = "factor.renamed", _("Passkey renamed")
+    FACTOR_REMOVED = "factor.removed", _("Second factor removed")
+    FACTORS_RESET = "factor.reset", _("Second factors taken away")
+    RECOVERY_CODES_MADE = "factor.codes_made", _("Recovery codes made")
+    RECOVERY_CODE_USED = "factor.code_used", _("Recovery code used")
 
 
 def known_types() -> list[tuple[str, str]]:

@@ -10,17 +10,21 @@ A sign-in counts as a proof: whoever has a second factor has just used it there.
 
 import json
 from http import HTTPStatus
+from typing import Any
 
-from allauth.account.adapter import get_adapter
 from django import forms
+from django.db import transaction
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from django.views.decorators.debug import sensitive_variables
 
-from accounts import trust
+from accounts import audit, trust
+from accounts.models import AuditEvent
 from accounts.pages import show
+from accounts.signin import factors, passkeys
+from accounts.signin.forms import CodeField, CredentialField, check_code, check_password
 
 PREFIX = "proof"
 """Before the names of the question's own fields, so that they meet none of the form that it carries."""
@@ -33,24 +37,39 @@ class Unproved(Exception):
 
 
 class ProofForm(forms.Form):
-    """The password once more."""
+    """Any second factor that the person has; the password where there is none."""
 
     asked_on = forms.ChoiceField(choices=[("GET", "GET"), ("POST", "POST")], widget=forms.HiddenInput)
-    password = forms.CharField(
-        label=gettext_lazy("Password"),
-        strip=False,
-        widget=forms.PasswordInput(attrs={"autocomplete": "current-password"}),
-    )
 
     def __init__(self, *args, request: HttpRequest, **kwargs) -> None:
         super().__init__(*args, prefix=PREFIX, **kwargs)
-        self.request = request
+        self.user = request.user
+        self.has_passkey = factors.passkeys_of(self.user).exists()
+        if self.has_passkey:
+            self.fields["credential"] = CredentialField(required=False)
+        if factors.has_app(self.user) or factors.recovery_codes_left(self.user):
+            label = gettext_lazy("Code from your app, or a recovery code")
+            self.fields["code"] = CodeField(label=label, required=False)
+        elif not self.has_passkey:
+            widget = forms.PasswordInput(attrs={"autocomplete": "current-password"})
+            self.fields["password"] = forms.CharField(label=gettext_lazy("Password"), strip=False, widget=widget)
 
     @sensitive_variables()
-    def clean_password(self) -> str:
-        if not get_adapter(self.request).reauthenticate(self.request.user, self.cleaned_data["password"]):
-            raise forms.ValidationError(_("This is not your password."), code="wrong")
-        return ""
+    def clean(self) -> dict[str, Any]:
+        """Check what was sent, and keep nothing of it but its kind."""
+        sent = super().clean() or {}
+        if self.errors:
+            return {}
+        if "password" in self.fields:
+            check_password(self.user, sent["password"])
+            used = "password"
+        elif sent.get("credential"):
+            used = passkeys.check_used(self.user, sent["credential"]).type
+        elif sent.get("code"):
+            used = check_code(self.user, sent["code"]).type
+        else:
+            raise forms.ValidationError(_("Use one of your second factors."), code="required")
+        return {"asked_on": sent["asked_on"], "used": used}
 
 
 def require(request: HttpRequest) -> None:
@@ -62,9 +81,12 @@ def require(request: HttpRequest) -> None:
 def question(request: HttpRequest, form: ProofForm | None = None) -> HttpResponse:
     """Ask for the proof at the address of `request`, with everything in the page that was posted to it."""
     form = form or ProofForm(request=request, initial={"asked_on": "POST" if request.method == "POST" else "GET"})
-    own = {"csrfmiddlewaretoken", *(form.add_prefix(name) for name in form.fields)}
-    carried = [(name, value) for name, values in request.POST.lists() if name not in own for value in values]
+    own = ("csrfmiddlewaretoken", f"{PREFIX}-")
+    carried = [(name, each) for name, values in request.POST.lists() if not name.startswith(own) for each in values]
     context = {"form": form, "carried": carried, "breadcrumbs": [(_("Confirm that it is you"), None)]}
+    if form.has_passkey:
+        context["options"] = json.dumps(passkeys.request_options(request.user))
+    context["layout"] = "allauth/layouts/entrance.html" if factors.is_required(request.user) else "shell.html"
     # 409, as where something cannot be done in the present state; a 422 would be drawn into the form that was sent.
     status = HTTPStatus.CONFLICT if request.method == "POST" else HTTPStatus.OK
     return show(request, "account/stepup.html", context, status=status)
@@ -78,6 +100,8 @@ def answer(request: HttpRequest) -> HttpResponse | None:
     request.sensitive_post_parameters = [form.add_prefix(name) for name in form.fields]  # for reports of faults
     if not form.is_valid():
         return question(request, form)
+    with transaction.atomic():
+        audit.record(AuditEvent.Type.IDENTITY_PROVED, by=request.user, used=form.cleaned_data["used"])
     trust.prove(request)
     rest = request.POST.copy()
     for name in form.fields:

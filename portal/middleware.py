@@ -7,11 +7,12 @@ from ipaddress import ip_address
 
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import render
+from django.shortcuts import redirect, render
 from django.urls import reverse
 
 from accounts import audit, stepup
 from accounts.refusals import Refused
+from accounts.signin import factors
 
 Next = Callable[[HttpRequest], HttpResponse]
 
@@ -80,6 +81,30 @@ class PlainRefusals:
         if "entity_id" in about:
             return reverse("portal:entity", args=[about["entity_id"]])
         return reverse("portal:account")
+
+
+class SecondFactorFirst:
+    """Let somebody without a second factor do nothing but set one up, where one is required (PCI DSS 4.0, 8.4.2)."""
+
+    OPEN = frozenset({"account_enrol", "account_add_app", "account_add_passkey", "account_logout"})
+    KNOWN = "has_second_factor"
+    """Where the session keeps that there is one, so that not every request asks the database."""
+
+    def __init__(self, get_response: Next) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        return self.get_response(request)
+
+    def process_view(self, request: HttpRequest, view: Callable, *_view: object) -> HttpResponse | None:
+        if not settings.REQUIRE_MFA or not request.user.is_authenticated or request.session.get(self.KNOWN):
+            return None
+        if request.resolver_match.view_name in self.OPEN or not getattr(view, "login_required", True):
+            return None
+        if factors.is_required(request.user):
+            return redirect("account_enrol")
+        request.session[self.KNOWN] = True
+        return None
 
 
 class StepUp:

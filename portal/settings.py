@@ -43,6 +43,7 @@ INSTALLED_APPS = [
     "mptt",
     "allauth",
     "allauth.account",
+    "allauth.mfa",
     "crispy_forms",
     "crispy_bootstrap5",
     "django_filters",
@@ -67,6 +68,7 @@ MIDDLEWARE = [
     "portal.middleware.AuditOrigin",
     "portal.middleware.NeverStored",
     "portal.middleware.PlainRefusals",
+    "portal.middleware.SecondFactorFirst",
     "portal.middleware.StepUp",
 ]
 
@@ -112,7 +114,20 @@ ACCOUNT_EMAIL_VERIFICATION = "none"
 ACCOUNT_LOGOUT_REDIRECT_URL = "account_login"
 ACCOUNT_SESSION_REMEMBER = False
 ALLAUTH_TRUSTED_PROXY_COUNT = int(BEHIND_PROXY)
-ACCOUNT_RATE_LIMITS = {"login": "60/m/ip", "login_failed": "30/m/ip,10/30m/key"}
+ACCOUNT_RATE_LIMITS = {"login": "60/m/ip", "login_failed": None}  # failures are counted by accounts.signin.attempts
+REQUIRE_MFA = env.bool("KEYHOUSE_REQUIRE_MFA", not DEMO)
+"""Whether everybody needs a second factor: without one, nothing but its set-up can be reached."""
+MFA_ADAPTER = "accounts.adapter.FactorAdapter"
+MFA_SUPPORTED_TYPES = ["totp", "webauthn", "recovery_codes"]
+MFA_PASSKEY_LOGIN_ENABLED = True
+MFA_WEBAUTHN_USER_VERIFICATION = "required"
+MFA_TOTP_ISSUER = "Keyhouse"
+MFA_RATE_LIMITS = {"webauthn_login": "60/m/ip"}
+MFA_FORMS = {
+    "authenticate": "accounts.signin.forms.CountedCodeForm",
+    "authenticate_webauthn": "accounts.signin.forms.SignInPasskeyForm",
+    "login_webauthn": "accounts.signin.forms.PasskeyAloneForm",
+}
 globals().update(env.dj_email_url("KEYHOUSE_EMAIL_URL", "consolemail://"))  # EMAIL_BACKEND, EMAIL_HOST ...
 DEFAULT_FROM_EMAIL = env.str("KEYHOUSE_EMAIL_FROM", "keyhouse@localhost")
 ACCOUNT_EMAIL_UNKNOWN_ACCOUNTS = False
@@ -159,8 +174,6 @@ MESSAGE_STORAGE = "django.contrib.messages.storage.session.SessionStorage"
 METRICS_NETWORKS = read_networks("KEYHOUSE_METRICS_NETWORKS", ["127.0.0.0/8", "::1/128"])
 REFUSE_ON_FAULT = env.bool("KEYHOUSE_REFUSE_ON_FAULT", False)
 """Whether a gateway gets 403 instead of 503 where no decision can be made: for one that lets a 503 through."""
-PAGES_AT_ONCE = env.int("KEYHOUSE_PAGES_AT_ONCE", 0)
-"""Most pages that one process works on at once, so that threads are left for decisions; 0 means no limit."""
 DECISIONS_THROUGH_DJANGO = False
 """Whether decisions use Django's connection instead of their own: tests that roll back need what they wrote."""
 TOKEN_QUOTA = env.int("KEYHOUSE_TOKEN_QUOTA", 20_000)

@@ -1,7 +1,10 @@
 from allauth.account import views as sign_in
+from allauth.mfa.base import views as second_step
+from allauth.mfa.webauthn import views as passkey
 from django.contrib import admin
 from django.urls import include, path, re_path
 
+from accounts.signin import views as factors
 from accounts.views import add_merchant
 from portal import health, metrics, views
 
@@ -11,7 +14,15 @@ auth = [
     path("logout/", sign_in.logout, name="account_logout"),
     path("inactive/", sign_in.account_inactive, name="account_inactive"),
     path("signup/", sign_in.signup, name="account_signup"),
-    path("reauthenticate/", sign_in.reauthenticate, name="account_reauthenticate"),
+    path("second-step/", second_step.authenticate, name="mfa_authenticate"),
+    path("passkey/", passkey.login_webauthn, name="mfa_login_webauthn"),
+    path("start/", factors.enrol, name="account_enrol"),
+    path("factors/", factors.overview, name="account_factors"),
+    path("factors/app/", factors.add_app, name="account_add_app"),
+    path("factors/passkey/", factors.add_passkey, name="account_add_passkey"),
+    path("factors/codes/", factors.recovery_codes, name="account_recovery_codes"),
+    path("factors/<int:number>/rename/", factors.rename_passkey, name="account_rename_passkey"),
+    path("factors/<int:number>/remove/", factors.remove_factor, name="account_remove_factor"),
     path("password/change/", sign_in.password_change, name="account_change_password"),
     path("password/reset/", sign_in.password_reset, name="account_reset_password"),
     path("password/reset/done/", sign_in.password_reset_done, name="account_reset_password_done"),

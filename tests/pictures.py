@@ -13,7 +13,7 @@ def sign_in(page: Page, base: str) -> None:
     page.goto(f"{base}/auth/login/")
     page.get_by_label("Email").fill("partner@demo.keyhouse.test")
     page.get_by_label("Password").fill("keyhouse-demo-password")
-    page.get_by_role("button", name="Sign in").click()
+    page.get_by_role("button", name="Sign in", exact=True).click()
     page.get_by_role("heading", name="Dashboard").wait_for()
 
 

@@ -12,6 +12,7 @@ os.environ |= {
     "KEYHOUSE_AUDIT_KEY": "audit-key-of-the-tests-" * 3,
     "KEYHOUSE_USAGE_FLUSH_SECONDS": "0",  # no thread; tests flush when they want to see counts
     "KEYHOUSE_HTTPS": "no",  # the test browser speaks plain HTTP to the loopback
+    "KEYHOUSE_REQUIRE_MFA": "no",  # tests of second factors switch it on
     "KEYHOUSE_VAR": f"{tempfile.gettempdir()}/keyhouse-tests-{os.getuid()}",
 }
 

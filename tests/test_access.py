@@ -17,7 +17,9 @@ from django.urls import URLPattern, URLResolver, get_resolver, reverse
 
 from accounts.models import Entity
 from accounts.permissions import Role
+from accounts.signin import factors
 from tests.access_matrix import ADMIN_ROWS, MATRIX, MODELS_IN_ADMIN, PERSONAS
+from tests.accounts.signin.device import Device, make_passkey
 from tests.factories import SETUP, make_entity, make_merchant, make_token, make_user, put_into
 from tokens import rotation
 from tokens.keys import lifecycle as keys
@@ -46,7 +48,6 @@ def world(db):
         "developer": make_user(Role.DEVELOPER, on=aurora),
         "viewer": make_user(Role.VIEWER, on=aurora),
         "terminal": make_user(Role.TERMINAL_OPERATOR, on=till),
-        "sdk_user": make_user(Role.SDK_USER, on=aurora),
         "rival": make_user(Role.ADMINISTRATOR, on=borealis),
     }
     clients = {name: Client(raise_request_exception=False) for name in PERSONAS}
@@ -63,6 +64,7 @@ def world(db):
         retiring, _secret = make_token(merchant, alias=f"{merchant.name} retiring")
         rotation.rotate(retiring, overlap=None, by=SETUP)
         tokens[merchant, "retiring"] = retiring
+    make_passkey(clients["merchant"], Device())
     return {"aurora": aurora, "borealis": borealis, "harbour": harbour, "people": people, "clients": clients} | {
         "tokens": tokens
     }
@@ -102,6 +104,8 @@ def address(name: str, world: dict, merchant: Entity | None) -> str:
     if name.startswith("tokens:"):
         status = STATUS_FOR.get(name.split(":")[1], "active")
         return reverse(name, args=[world["tokens"][merchant, status].key_id if merchant else MISSING_KEY])
+    if name in {"account_rename_passkey", "account_remove_factor"}:
+        return reverse(name, args=[factors.passkeys_of(world["people"]["merchant"]).get().pk])
     if name == "account_reset_password_from_key":
         return reverse(name, args=["1", "set-password"])
     if name.startswith("admin:"):
@@ -154,6 +158,7 @@ def typed(name: str, world: dict) -> dict[str, str]:
         "tokens:add": wanted,
         "tokens:duplicate": wanted,
         "tokens:edit": {"alias": "Renamed"},
+        "account_rename_passkey": {"name": "Renamed"},
         "tokens:rotate": {"overlap": "3600", "form_key": wanted["form_key"]},
         "tokens:extend": {"overlap": "3600"},
         "tokens:key_renew": {"key_id": keys.keys_of(world["aurora"], "live")["encryption"].key_id},

@@ -63,7 +63,7 @@ def sign_in(page: Page, stage: Stage) -> None:
     page.goto(f"{stage.portal}/auth/login/")
     page.get_by_role("textbox", name="E-mail").or_(page.get_by_role("textbox", name="Email")).fill(stage.email)
     page.get_by_label("Password", exact=False).fill(PASSWORD)
-    page.get_by_role("button", name="Sign in").click()
+    page.get_by_role("button", name="Sign in", exact=True).click()
 
 
 def find_merchant(page: Page, stage: Stage) -> None:

@@ -184,7 +184,10 @@ def test_a_proof_that_nobody_asked_for_is_checked_all_the_same(client, merchant)
     assert Client().post(url, forged).status_code == HTTPStatus.FOUND  # nobody: to the sign-in page
 
 
-def test_a_refused_proof_is_an_event(client, adding):
+def test_a_proof_is_an_event_refused_or_not(client, adding):
     """PCI DSS 4.0, 10.2.1.4: every try that failed."""
     client.post(adding, answered(client.post(adding, wanted()), "a guess"))
-    assert AuditEvent.objects.first().type == AuditEvent.Type.SIGN_IN_FAILED
+    assert AuditEvent.objects.first().type == AuditEvent.Type.PROOF_REFUSED
+    client.post(adding, answered(client.post(adding, wanted())))
+    types = list(AuditEvent.objects.values_list("type", flat=True)[:2])
+    assert types == [AuditEvent.Type.TOKEN_CREATED, AuditEvent.Type.IDENTITY_PROVED]

@@ -11,10 +11,10 @@ def test_an_administrator_signs_in_by_the_form_and_finds_a_merchant(house, visit
     """S0-2 ... S0-5, S2-19: by keyboard alone from the sign-in page to Admin > Account."""
     page = visit()
     page.goto("/account/")
-    expect(page.get_by_role("heading", name="Sign in")).to_be_visible()
+    expect(page.get_by_role("heading", name="Sign in", exact=True)).to_be_visible()
     fill(page.get_by_label("Email"), house.administrator.email)
     fill(page.get_by_label("Password"), PASSWORD)
-    choose(page.get_by_role("button", name="Sign in"))
+    choose(page.get_by_role("button", name="Sign in", exact=True))
     expect(page.get_by_role("heading", name="Northwind Payments")).to_be_visible()
     expect(page).to_have_url(house.partner.get_absolute_url())
 
@@ -25,7 +25,7 @@ def test_a_wrong_password_is_told_without_saying_which_half_was_wrong(house, vis
         page.goto("/auth/login/")
         page.get_by_label("Email").fill(email)
         page.get_by_label("Password").fill("not the password of anybody")
-        page.get_by_role("button", name="Sign in").click()
+        page.get_by_role("button", name="Sign in", exact=True).click()
         expect(page.get_by_text("not correct")).to_be_visible()
 
 
@@ -35,10 +35,10 @@ def test_signing_out_forgets_the_person(house, visit):
     page.goto(house.merchant.get_absolute_url())
     choose(page.locator("summary.who"))
     choose(page.get_by_role("button", name="Sign out"))
-    expect(page.get_by_role("heading", name="Sign in")).to_be_visible()
+    expect(page.get_by_role("heading", name="Sign in", exact=True)).to_be_visible()
     assert page.evaluate("sessionStorage.length") == 0
     page.go_back()
-    expect(page.get_by_role("heading", name="Sign in")).to_be_visible()
+    expect(page.get_by_role("heading", name="Sign in", exact=True)).to_be_visible()
     assert "Aurora" not in page.content()
 
 
@@ -48,11 +48,11 @@ def test_a_session_that_ended_leads_from_a_dialog_to_the_sign_in_page_and_back(h
     page.goto(house.merchant.get_absolute_url())
     page.context.clear_cookies()
     page.get_by_role("link", name="Add API token").first.click()
-    expect(page.get_by_role("heading", name="Sign in")).to_be_visible()
+    expect(page.get_by_role("heading", name="Sign in", exact=True)).to_be_visible()
     assert not page.get_by_role("dialog").count()
     page.get_by_label("Email").fill(house.administrator.email)
     page.get_by_label("Password").fill(PASSWORD)
-    page.get_by_role("button", name="Sign in").click()
+    page.get_by_role("button", name="Sign in", exact=True).click()
     expect(page.get_by_role("heading", name="Add API token", level=1)).to_be_visible()
 
 
