@@ -11,9 +11,8 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from accounts.models import Entity, User
-from tokens.evidence import first_hour
-from tokens.models import Token, UsageBucket
-from tokens.verification import GOOD
+from tokens.evidence import traffic_below
+from tokens.models import Token
 
 LEAVES = (Entity.Kind.MERCHANT, Entity.Kind.CHANNEL, Entity.Kind.TERMINAL)
 """Kinds under which no merchant stands."""
@@ -105,13 +104,10 @@ def rows_for(user: User, merchants: Sequence[Entity]) -> list[Row]:
         row = rows[found["entity"]]
         row.inactive, row.expired, row.used_at = found["inactive"], found["expired"], found["used_at"]
         row.active = found["active"] - row.expired
-    buckets = UsageBucket.objects.visible_to(user).filter(token__entity__in=list(rows), hour__gte=first_hour())
-    requests = buckets.values("token__entity").annotate(
-        good=Sum("count", filter=Q(outcome=GOOD), default=0), refused=Sum("count", filter=~Q(outcome=GOOD), default=0)
-    )
-    for found in requests:
-        row = rows[found["token__entity"]]
-        row.good, row.refused = found["good"], found["refused"]
+    traffic = traffic_below(user).filter(entity__in=list(rows)).values("entity")
+    for found in traffic.annotate(all_good=Sum("good"), all_refused=Sum("refused")):
+        row = rows[found["entity"]]
+        row.good, row.refused = found["all_good"], found["all_refused"]
     return list(rows.values())
 
 

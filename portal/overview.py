@@ -6,9 +6,8 @@ from django.db.models import Count, Q, Sum
 from django.utils import timezone
 
 from accounts.models import Entity, User
-from tokens.evidence import first_hour
-from tokens.models import Token, UsageBucket
-from tokens.verification import GOOD
+from tokens.evidence import traffic_below
+from tokens.models import Token
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,13 +36,6 @@ def totals_for(user: User) -> Totals:
         expired=Count("pk", filter=expired),
         inactive=Count("pk", filter=Q(status="inactive")),
     )
-    requests = (
-        UsageBucket.objects.visible_to(user)
-        .filter(hour__gte=first_hour())
-        .aggregate(
-            good=Sum("count", filter=Q(outcome=GOOD), default=0),
-            refused=Sum("count", filter=~Q(outcome=GOOD), default=0),
-        )
-    )
+    good, refused = traffic_below(user).aggregate(all_good=Sum("good"), all_refused=Sum("refused")).values()
     active = tokens.pop("all_active") - tokens["expired"]
-    return Totals(**entities, **tokens, **requests, active=active)
+    return Totals(**entities, **tokens, active=active, good=good or 0, refused=refused or 0)

@@ -14,6 +14,7 @@ from accounts.models import Entity
 from accounts.permissions import Role
 from tests.bench.scale import World, ask, pages
 from tests.factories import make_administrator, make_entity, make_merchant, make_token, make_user, put_into
+from tokens import ledger
 from tokens.models import Token, UsageBucket
 
 MOST = 12
@@ -58,6 +59,7 @@ def add_rows(place: World, count: int) -> World:
             for ago in range(2)
             for outcome in ("good", "expired")
         )
+        ledger.sum_up()
         Token.objects.filter(pk=token.pk).update(last_used_at=this_hour)
         put_into(token, ("active", "inactive", "revoked", "removed")[number % 4])
     return place

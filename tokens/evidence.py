@@ -4,11 +4,12 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from django.db.models import Count, Max, Min, Q, Sum
+from django.db.models import Case, Count, F, Max, Min, Q, QuerySet, Sum, When
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
-from tokens.models import Token, UsageBucket
+from accounts.models import User
+from tokens.models import Token, UsageBucket, UsageTotal
 from tokens.verification import GOOD
 
 HOURS = 24
@@ -89,6 +90,18 @@ def evidence_of(tokens: Iterable[Token], *, callers: bool = False) -> dict[int, 
         for row in buckets.values("token").annotate(callers=Count("caller", distinct=True)):
             found[row["token"]].callers = row["callers"]
     return found
+
+
+def traffic_below(user: User) -> QuerySet:
+    """Return rows of `entity`, `good` and `refused` for the last 24 hours of all tokens that `user` may see.
+
+    Sums that stand ready; for a person who sees their own tokens of an entity and no others, those tokens' buckets.
+    """
+    if UsageTotal.objects.tell_all(user):
+        return UsageTotal.objects.visible_to(user).filter(hour__gte=first_hour())
+    buckets = UsageBucket.objects.visible_to(user).filter(hour__gte=first_hour(), token__entity__isnull=False)
+    good = Case(When(outcome=GOOD, then="count"), default=0)
+    return buckets.annotate(entity=F("token__entity"), good=good, refused=F("count") - good)
 
 
 def callers_of(token: Token) -> list[dict]:

@@ -79,14 +79,14 @@ class Batch:
 
 _ROWS = {
     "sqlite": """
-SELECT json_extract(value, '$[0]'), json_extract(value, '$[1]'), json_extract(value, '$[2]'),
-       json_extract(value, '$[3]'), json_extract(value, '$[4]'),
+SELECT json_extract(value, '$[0]') AS owner, json_extract(value, '$[1]') AS hour, json_extract(value, '$[2]'),
+       json_extract(value, '$[3]') AS outcome, json_extract(value, '$[4]') AS count,
        json_extract(value, '$[5]'), json_extract(value, '$[6]')
   FROM json_each(%s) WHERE true
 """,
     "postgresql": """
-SELECT (value->>0)::bigint, (value->>1)::timestamptz, value->>2, value->>3,
-       (value->>4)::bigint, (value->>5)::timestamptz, (value->>6)::timestamptz
+SELECT (value->>0)::bigint AS owner, (value->>1)::timestamptz AS hour, value->>2, value->>3 AS outcome,
+       (value->>4)::bigint AS count, (value->>5)::timestamptz, (value->>6)::timestamptz
   FROM jsonb_array_elements(%s::jsonb)
 """,
 }
@@ -100,6 +100,19 @@ ON CONFLICT ({owner}, hour, caller, outcome) DO UPDATE SET
     first_at = CASE WHEN excluded.first_at < {buckets}.first_at THEN excluded.first_at ELSE {buckets}.first_at END,
     last_at = CASE WHEN excluded.last_at > {buckets}.last_at THEN excluded.last_at ELSE {buckets}.last_at END
 """
+SUM_UP = """
+INSERT INTO tokens_usagetotal (entity_id, kind, hour, good, refused)
+SELECT t.entity_id, t.kind, b.hour, SUM(CASE b.outcome WHEN 'good' THEN b.count ELSE 0 END),
+       SUM(CASE b.outcome WHEN 'good' THEN 0 ELSE b.count END)
+  FROM ({rows}) b JOIN tokens_token t ON t.id = b.owner
+ WHERE t.entity_id IS NOT NULL
+ GROUP BY t.entity_id, t.kind, b.hour ORDER BY t.entity_id, t.kind, b.hour
+ON CONFLICT (entity_id, kind, hour) DO UPDATE SET
+    good = tokens_usagetotal.good + excluded.good, refused = tokens_usagetotal.refused + excluded.refused
+"""
+LOADED = "SELECT token_id AS owner, hour, outcome, count FROM tokens_usagebucket WHERE hour >= %s"
+SUMMED_HOURS = 25
+"""How long sums are kept: the hours a page looks back on, and one for clocks that differ."""
 _USED = {
     "sqlite": "SELECT json_extract(value, '$[0]') AS id, json_extract(value, '$[1]') AS last FROM json_each(%s)",
     "postgresql": """
@@ -160,7 +173,10 @@ def _write(cursor: CursorWrapper, tallies: dict[Key, Tally], used: dict[int, flo
     last = [(owner, _moment(at)) for owner, at in sorted(_last_use(tallies, used).items())]
     upsert = UPSERT.format(rows=_ROWS[connection.vendor], **tables)
     touch = TOUCH.format(used=_USED[connection.vendor].format(**tables), **tables)
-    cursor.execute(upsert, [json.dumps(buckets, default=str)])
+    written = json.dumps(buckets, default=str)
+    cursor.execute(upsert, [written])
+    if tables is TABLES["tallies"]:
+        cursor.execute(SUM_UP.format(rows=_ROWS[connection.vendor]), [written])
     cursor.execute(touch, [json.dumps(last, default=str)])
 
 
@@ -170,8 +186,15 @@ def _figures(batch: Batch) -> dict[str, float]:
     return {name: value for name, value in found.items() if value}
 
 
+def sum_up() -> None:
+    """Make the sums of the last hours anew: for who has loaded buckets in bulk, past `write`."""
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute("DELETE FROM tokens_usagetotal")
+        cursor.execute(SUM_UP.format(rows=LOADED), [_moment(time() - SUMMED_HOURS * 3600)])
+
+
 def prune() -> int:
-    """Delete the buckets that are older than USAGE_KEEP_DAYS; return how many those were.
+    """Delete the buckets that are older than USAGE_KEEP_DAYS, and return how many those were; and what sums are old.
 
     A thousand in each statement, so that nobody waits long for the one writer; none where a look finds nothing to do.
     The hour has no index: it would cost every count and mislead the sums of the last day.
@@ -179,6 +202,7 @@ def prune() -> int:
     oldest = _moment(time() - settings.USAGE_KEEP_DAYS * 86_400)
     deleted = 0
     with connection.cursor() as cursor:
+        cursor.execute("DELETE FROM tokens_usagetotal WHERE hour < %s", [_moment(time() - SUMMED_HOURS * 3600)])
         for tables in TABLES.values():
             cursor.execute(ANY_OLD.format(**tables), [oldest])
             more = cursor.fetchone() is not None

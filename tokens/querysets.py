@@ -71,6 +71,13 @@ class UsageQuerySet(ScopedQuerySet):
     view_capability = Capability.TOKEN_VIEW
 
 
+class UsageTotalQuerySet(BearerQuerySet):
+    def tell_all(self, user: User) -> bool:
+        """Whether sums tell `user` the truth: not who sees some tokens of an entity, their own, and not the others."""
+        _api, sdk, own = (tops_of(user, roles) for roles in _roles(Capability.TOKEN_VIEW))
+        return not own - sdk
+
+
 class SharedKeyQuerySet(ScopedQuerySet):
     view_capability = Capability.KEY_VIEW
 

@@ -1,7 +1,7 @@
 """What is stored about credentials and their use. How it changes is in the `lifecycle` modules."""
 
 from tokens.models.credentials import EXPIRES_SOON, Credential, IdempotencyRecord, SharedKey, Token
-from tokens.models.usage import DecisionTotal, OperatingFigure, SeenMessage, SignatureBucket, UsageBucket
+from tokens.models.usage import DecisionTotal, OperatingFigure, SeenMessage, SignatureBucket, UsageBucket, UsageTotal
 
 __all__ = [
     "EXPIRES_SOON",
@@ -14,4 +14,5 @@ __all__ = [
     "SignatureBucket",
     "Token",
     "UsageBucket",
+    "UsageTotal",
 ]

@@ -4,7 +4,7 @@ from django.db import models
 from django.utils.translation import gettext_lazy as _
 
 from tokens.models.credentials import SharedKey, Token
-from tokens.querysets import SignatureQuerySet, UsageQuerySet
+from tokens.querysets import SignatureQuerySet, UsageQuerySet, UsageTotalQuerySet
 
 
 class UsageBucket(models.Model):
@@ -29,6 +29,30 @@ class UsageBucket(models.Model):
 
     def __str__(self) -> str:
         return f"{self.token_id} {self.hour:%Y-%m-%d %H}:00 {self.outcome}: {self.count}"
+
+
+class UsageTotal(models.Model):
+    """How often the tokens of one kind of an entity were presented in one hour, all together: what lists add up.
+
+    A merchant may have 10,000 tokens, each with a bucket for every hour and caller: too many to read for one sum.
+    Kept for the hours that pages look back on, and no longer.
+    """
+
+    entity = models.ForeignKey("accounts.Entity", models.PROTECT, related_name="+", db_index=False)
+    kind = models.CharField(max_length=3, choices=Token.Kind)
+    hour = models.DateTimeField()
+    good = models.PositiveBigIntegerField()
+    refused = models.PositiveBigIntegerField()
+
+    objects = UsageTotalQuerySet.as_manager()
+
+    class Meta:
+        verbose_name = _("usage total")
+        verbose_name_plural = _("usage totals")
+        constraints = [models.UniqueConstraint(fields=["entity", "kind", "hour"], name="usage_total_once")]
+
+    def __str__(self) -> str:
+        return f"{self.entity_id} {self.kind} {self.hour:%Y-%m-%d %H}:00: {self.good} good, {self.refused} refused"
 
 
 class SignatureBucket(models.Model):
