@@ -8,6 +8,7 @@ not open. The encryption keys are numbered and live outside the database; old on
 
 import secrets
 from collections.abc import Iterator
+from time import sleep
 from typing import Any, NamedTuple, Protocol
 
 from cryptography.exceptions import InvalidTag
@@ -28,6 +29,9 @@ VERSION = b"\x01"
 
 NONCE = 12
 """Bytes of the nonce (SP 800-38D, 5.2.1.1): random, for at most 2**32 sealings under one key (8.3)."""
+
+MOST_PASSES, PAUSE = 50, 0.1
+"""How often `rotate` looks for rows that were being changed, and seconds between: longer than any change takes."""
 
 BATCH = 500
 """Rows that `rotate` seals anew in one transaction: a writer in between waits for some ten milliseconds."""
@@ -138,7 +142,7 @@ class Round(NamedTuple):
 
     done: int
     unreadable: list[str]
-    """Key IDs of the rows that do not open: they are left as they are."""
+    """Key IDs of the rows that do not open: they are left as they are, and found again by each pass."""
 
 
 def waiting() -> int:
@@ -150,22 +154,33 @@ def rotate(*, by: audit.Actor) -> Iterator[Round]:
     """Seal everything anew that stands under an older key, and yield what each transaction did.
 
     May be stopped anywhere, also by a crash, and begun again: a row is readable under its old key until the
-    transaction that gives it the new one, together with the event that says so. A row that is renewed or promoted
-    meanwhile is under the newest key thereby.
+    transaction that gives it the new one, together with the event that says so. A row that somebody is just changing
+    is passed over, or the two would wait for each other in a circle; after a moment it is looked at again.
     """
+    unreadable: set[str] = set()
+    for _again in range(MOST_PASSES):
+        for done in _pass(by):
+            unreadable.update(done.unreadable)
+            yield done
+        if waiting() <= len(unreadable):
+            break
+        sleep(PAUSE)
+    transaction.on_commit(empty_journal, robust=True)  # pages from before hold what was sealed under the older keys
+
+
+def _pass(by: audit.Actor) -> Iterator[Round]:
     after = 0
     while True:
         with transaction.atomic():
-            rows = list(_under_older_keys().filter(pk__gt=after).select_for_update(no_key=True).order_by("pk")[:BATCH])
-            if rows:
-                done = _seal_anew(rows)
-                if done.done:
-                    audit.record(EventType.KEYS_REENCRYPTED, by=by, keys=done.done, vault_key=newest())
-        if not rows:
-            break
+            older = _under_older_keys().filter(pk__gt=after).order_by("pk")
+            rows = list(older.select_for_update(no_key=True, skip_locked=True)[:BATCH])
+            if not rows:
+                return
+            done = _seal_anew(rows)
+            if done.done:
+                audit.record(EventType.KEYS_REENCRYPTED, by=by, keys=done.done, vault_key=newest())
         after = rows[-1].pk
         yield done
-    transaction.on_commit(empty_journal, robust=True)  # pages from before hold what was sealed under the older keys
 
 
 def _under_older_keys() -> SharedKeyQuerySet:

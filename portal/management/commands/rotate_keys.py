@@ -25,16 +25,19 @@ class Command(OperatorCommand):
         if not total:
             self.stdout.write(f"All integration keys stand under key number {number} already. Nothing to do.")
             return
-        began, done, unreadable = perf_counter(), 0, []
+        began, done = perf_counter(), 0
+        unreadable: set[str] = set()
         for step in vault.rotate(by=self.by):
             done += step.done
-            unreadable += step.unreadable
+            unreadable.update(step.unreadable)
             self.stdout.write(f"{done} of {total} keys encrypted anew.")
             self.stdout.flush()
         self.stdout.write(f"Done in {perf_counter() - began:.1f} s: {done} keys stand under key number {number} now.")
         if unreadable:
             raise CommandError(
-                f"These keys do not open and were left as they are: {', '.join(unreadable)}. "
+                f"These keys do not open and were left as they are: {', '.join(sorted(unreadable))}. "
                 "Somebody changed their rows past Keyhouse. Have them renewed, or put the rows back from a backup."
             )
+        if left := vault.waiting():
+            raise CommandError(f"{left} keys were being changed all the while. Run it again.")
         self.stdout.write("The older numbers in KEYHOUSE_VAULT_KEYS are needed for backups only.")
