@@ -8,20 +8,25 @@ from django.contrib.sessions.models import Session
 from django.db import connection
 
 from tokens import formats
+from tokens.signing import PREFIX, secret_of
 
 
 def shapes(secret: str) -> dict[str, bytes]:
-    """Return name -> bytes for every shape in which somebody could have kept the token, or enough of it."""
+    """Return name -> bytes for every shape in which somebody could have kept the secret, or enough of it.
+
+    A secret is a token, an HMAC key or an encryption password; of what stands before it everything may be known.
+    """
     presented = formats.parse(secret)
-    assert presented is not None
-    half = presented.secret[21:].encode()
+    text = presented.secret if presented else secret.removeprefix(PREFIX)
+    middle = len(text) // 2
+    half = text[middle:].encode()
     found = {
         "token": secret.encode(),
-        "secret": presented.secret.encode(),
-        "first half": presented.secret[:21].encode(),
+        "secret": text.encode(),
+        "first half": text[:middle].encode(),
         "second half": half,
-        "reversed": presented.secret[::-1].encode(),
-        "UTF-16": presented.secret.encode("utf-16-le")[2:-2],
+        "reversed": text[::-1].encode(),
+        "UTF-16": text.encode("utf-16-le")[2:-2],
         "hex": half.hex().encode(),
         "HEX": half.hex().upper().encode(),
     }
@@ -29,6 +34,9 @@ def shapes(secret: str) -> dict[str, bytes]:
         encoded = base64.b64encode(b"\0" * shift + half)
         found[f"base64 {shift}"] = encoded[4:-4]
         found[f"base64url {shift}"] = encoded[4:-4].translate(bytes.maketrans(b"+/", b"-_"))
+    if secret.startswith(PREFIX):
+        raw = secret_of(secret)
+        found |= {"bytes": raw, "repr": repr(raw)[2:-1].encode(), "bytes in hex": raw.hex().encode()}
     return found
 
 

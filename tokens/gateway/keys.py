@@ -9,7 +9,6 @@ from contextlib import contextmanager
 from http import HTTPStatus
 
 from django.db import connection
-from django.views.decorators.debug import sensitive_variables
 
 from accounts import audit
 from accounts.refusals import Refused
@@ -24,7 +23,6 @@ PATH = "/gateway/keys"
 
 
 @endpoint
-@sensitive_variables()
 def application(environ: dict) -> dict:
     """Answer with the key's value. Raises Problem where this gateway, or anybody, may not have it."""
     gateway = authenticated(environ)
@@ -50,7 +48,6 @@ def _check_slot(slot: str) -> None:
         raise Problem(HTTPStatus.BAD_REQUEST, f"`slot` is one of {', '.join(SharedKey.Slot.values)}.")
 
 
-@sensitive_variables()
 def _read(pk: int, *, by: audit.Operator) -> str:
     with _fresh_connection():
         try:

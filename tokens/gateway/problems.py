@@ -5,6 +5,8 @@ import logging
 from collections.abc import Callable, Iterable
 from http import HTTPStatus
 
+from django.views.decorators.debug import sensitive_variables
+
 from tokens.gateway.authorize import is_news
 
 logger = logging.getLogger(__name__)
@@ -50,6 +52,7 @@ def endpoint(answer: Callable[[dict], dict]) -> Callable[[dict, Callable], Itera
     return application
 
 
+@sensitive_variables()  # the report of a fault shows no credential, and no key in whatever is called from here
 def _answered(environ: dict, answer: Callable[[dict], dict]) -> dict:
     if environ["REQUEST_METHOD"] != "POST":
         raise Problem(HTTPStatus.METHOD_NOT_ALLOWED, "Ask with POST.", (("Allow", "POST"),))

@@ -9,8 +9,6 @@ import secrets
 from http import HTTPStatus
 from time import time
 
-from django.views.decorators.debug import sensitive_variables
-
 from tokens import replays, signing, usage, vault
 from tokens.gateway.merchants import Asked, asked, authenticated, bindings
 from tokens.gateway.problems import Problem, endpoint
@@ -26,7 +24,6 @@ MALFORMED = {
 
 
 @endpoint
-@sensitive_variables()
 def sign(environ: dict) -> dict:
     """Sign the body with every active HMAC key of the merchant, the primary one's signature first."""
     question = _question(environ)
@@ -45,7 +42,6 @@ def sign(environ: dict) -> dict:
 
 
 @endpoint
-@sensitive_variables()
 def verify(environ: dict) -> dict:
     """Tell which of the merchant's active HMAC keys signed the message, or why it must not be believed.
 
@@ -88,7 +84,6 @@ def _invalid(reason: str) -> dict:
     return {"valid": False, "reason": reason}
 
 
-@sensitive_variables()
 def _opened(question: Asked) -> list[bytes]:
     """Return the secrets of the keys. Raises Unreadable, a fault of ours, where one of them cannot be had."""
     return [signing.secret_of(vault.open_(key).decode("ascii")) for key in question.keys]
