@@ -12,7 +12,7 @@ from django.urls import reverse
 
 from accounts.models import Entity, User
 from accounts.permissions import Capability, roles_with
-from accounts.querysets import EntityQuerySet
+from accounts.querysets import EntityQuerySet, tops_of
 
 BRANCH = 200
 """Children drawn at once; the rest come on *Show more*."""
@@ -96,8 +96,7 @@ BY_NAME = (Lower("name"), "pk")
 def _roots(user: User) -> EntityQuerySet:
     """The tops of what `user` sees: the roots of the forest, or the entities of their memberships."""
     visible = Entity.objects.visible_to(user)
-    roles = roles_with(Capability.ENTITY_VIEW)
-    tops = {entity for entity, role in user.grants if role in roles}
+    tops = tops_of(user, roles_with(Capability.ENTITY_VIEW))
     if None in tops:
         return visible.filter(parent=None).order_by(*BY_NAME)
     if len(tops) < 2:

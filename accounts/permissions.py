@@ -27,6 +27,9 @@ class Capability(TextChoices):
     TOKEN_ROTATE = "token.rotate", _("Rotate API tokens")
     TOKEN_REVOKE = "token.revoke", _("Revoke API tokens")
     TOKEN_REMOVE = "token.remove", _("Remove API tokens")
+    SDK_VIEW = "sdk.view", _("See SDK tokens, masked")
+    SDK_MANAGE = "sdk.manage", _("Generate and manage SDK tokens")
+    SDK_OWN = "sdk.own", _("Generate and manage one's own SDK tokens")
     KEY_VIEW = "key.view", _("See integration keys, masked")
     KEY_EDIT = "key.edit", _("Create, renew and revoke integration keys")
     KEY_REVEAL = "key.reveal", _("Reveal HMAC keys and encryption passwords")
@@ -52,10 +55,12 @@ _READ = frozenset(
         Capability.ACTIVITY_VIEW,
         Capability.MEMBER_VIEW,
         Capability.TOKEN_VIEW,
+        Capability.SDK_VIEW,
         Capability.KEY_VIEW,
     }
 )
-_CREDENTIALS = frozenset(
+_SDK = frozenset({Capability.SDK_VIEW, Capability.SDK_MANAGE, Capability.SDK_OWN})
+_CREDENTIALS = _SDK | frozenset(
     {
         Capability.TOKEN_CREATE,
         Capability.TOKEN_EDIT,
@@ -75,8 +80,8 @@ ROLE_CAPABILITIES: dict[str, frozenset[str]] = {
     Role.ADMINISTRATOR: _READ | _CREDENTIALS | _TREE | {Capability.MEMBER_MANAGE},
     Role.DEVELOPER: _READ | _CREDENTIALS,
     Role.VIEWER: _READ,
-    Role.TERMINAL_OPERATOR: frozenset({Capability.ENTITY_VIEW}),
-    Role.SDK_USER: frozenset({Capability.ENTITY_VIEW}),
+    Role.TERMINAL_OPERATOR: _SDK | {Capability.ENTITY_VIEW},
+    Role.SDK_USER: frozenset({Capability.ENTITY_VIEW, Capability.SDK_OWN}),
     Role.PLATFORM_ADMINISTRATOR: _READ | _CREDENTIALS | _TREE | _PEOPLE | {Capability.MEMBER_MANAGE},
     Role.SUPPORT: _READ | {Capability.TOKEN_DEACTIVATE, Capability.PERSON_DISABLE},
 }

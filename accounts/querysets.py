@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Container, Set
 from typing import TYPE_CHECKING, Any, Self
 
 from django.core.exceptions import PermissionDenied
@@ -19,6 +20,11 @@ if TYPE_CHECKING:
 
 MANY = 4
 """Memberships of one person beyond which the scope is one set of entities instead of a range for each."""
+
+
+def tops_of(user: User, roles: Container[str]) -> set[int | None]:
+    """Return the primary keys of the entities (None: the whole platform) on which `user` was given one of `roles`."""
+    return {entity for entity, role in user.grants if role in roles}
 
 
 class ScopedQuerySet(QuerySet):
@@ -42,17 +48,7 @@ class ScopedQuerySet(QuerySet):
         """
         if not getattr(user, "is_active", False):
             return self.none()
-        roles = roles_with(capability)
-        tops = {entity for entity, role in user.grants if role in roles}
-        if None in tops:
-            return self
-        roots, strictly = sorted(filter(None, tops)), capability in FROM_ABOVE
-        if len(roots) > MANY:
-            return self.filter(self._subtrees(roots, strictly=strictly))
-        scope = Q(pk__in=())
-        for root in roots:
-            scope |= self._subtree(root, strictly=strictly)
-        return self.filter(scope)
+        return self.filter(self._within(tops_of(user, roles_with(capability)), strictly=capability in FROM_ABOVE))
 
     def below(self, entity: Entity) -> Self:
         """Return the rows of `entity` and of everything under it."""
@@ -69,6 +65,18 @@ class ScopedQuerySet(QuerySet):
         if row is not None:
             return row
         raise PermissionDenied if visible.exists() else Http404
+
+    def _within(self, tops: Set[int | None], *, strictly: bool = False) -> Q:
+        """Return the condition that a row hangs on one of `tops` or below it; None among them is the platform."""
+        if None in tops:
+            return ~Q(pk__in=())
+        roots = sorted(filter(None, tops))
+        if len(roots) > MANY:
+            return self._subtrees(roots, strictly=strictly)
+        scope = Q(pk__in=())
+        for root in roots:
+            scope |= self._subtree(root, strictly=strictly)
+        return scope
 
     def _subtree(self, root: int, *, strictly: bool = False) -> Q:
         from_root = self._entities().filter(pk=root)

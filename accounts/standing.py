@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from accounts.models import Entity, User
 from accounts.permissions import Capability, held_on, roles_with
+from accounts.querysets import tops_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,8 +33,7 @@ class Standing:
 def standing_of(user: User, entity: Entity) -> Standing:
     """Return how `entity`, which `user` may see, stands. One query."""
     chain = list(Entity.objects.above(entity))
-    roles = roles_with(Capability.ENTITY_VIEW)
-    tops = {at for at, role in user.grants if role in roles}
+    tops = tops_of(user, roles_with(Capability.ENTITY_VIEW))
     first = next((place for place, each in enumerate(chain) if None in tops or each.pk in tops), len(chain) - 1)
     held = held_on([each.pk for each in chain], user.grants)
     return Standing(entity, tuple(chain[first:]), any(each.is_suspended for each in chain), held)

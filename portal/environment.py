@@ -92,7 +92,11 @@ def read_database() -> dict:
         }
     elif config["ENGINE"].endswith("postgresql"):
         config["CONN_HEALTH_CHECKS"] = True  # a pooled connection may have died with a restarted server
-        config["OPTIONS"] = {"pool": {"min_size": 1, "max_size": env.int("KEYHOUSE_DB_POOL", 8), "timeout": 10}}
+        # Nobody waits long for a server that is gone, and it is looked for again at once instead of ever more rarely.
+        pool = {"min_size": 1, "max_size": env.int("KEYHOUSE_DB_POOL", 8), "timeout": 3, "reconnect_timeout": 1}
+        # A server that vanished without a word, as one that failed over does, is noticed after half a minute.
+        found = {"connect_timeout": 5, "keepalives_idle": 15, "keepalives_interval": 5, "keepalives_count": 3}
+        config["OPTIONS"] = {"pool": pool, "tcp_user_timeout": 30_000, **found}
     else:
         raise ImproperlyConfigured("DATABASE_URL must name SQLite or PostgreSQL.")
     return config

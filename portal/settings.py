@@ -174,6 +174,8 @@ MESSAGE_STORAGE = "django.contrib.messages.storage.session.SessionStorage"
 METRICS_NETWORKS = read_networks("KEYHOUSE_METRICS_NETWORKS", ["127.0.0.0/8", "::1/128"])
 REFUSE_ON_FAULT = env.bool("KEYHOUSE_REFUSE_ON_FAULT", False)
 """Whether a gateway gets 403 instead of 503 where no decision can be made: for one that lets a 503 through."""
+PAGES_AT_ONCE = env.int("KEYHOUSE_PAGES_AT_ONCE", 0)
+"""Most pages that one process works on at once, so that threads are left for decisions; 0 means no limit."""
 DECISIONS_THROUGH_DJANGO = False
 """Whether decisions use Django's connection instead of their own: tests that roll back need what they wrote."""
 TOKEN_QUOTA = env.int("KEYHOUSE_TOKEN_QUOTA", 20_000)

@@ -17,8 +17,8 @@ from accounts.standing import Standing
 from accounts.views import entity_page
 from portal.merchants import EXPORTED, LEAVES, MerchantFilter, exported, rows_for
 from portal.overview import totals_for
-from tokens.lifecycle import can_create
 from tokens.models import EXPIRES_SOON, Token
+from tokens.owners import can_create
 from tokens.tables import PAGE, STATES, TokenFilter, TokenTable
 
 RECENT = 8
@@ -123,15 +123,20 @@ def _token_section(request: HttpRequest, standing: Standing) -> dict:
     chosen = TokenFilter(request.GET, tokens)
     table = TokenTable(chosen.qs, held=standing.held)
     table.order_by = request.GET.getlist(table.prefixed_order_by_field) or table.order_by
+    status, query = (chosen.form.cleaned_data.get(name, "") for name in ("status", "q"))
+    states = _states(tokens)
     # Of the rows in the database: those of the table would be read all at once to be counted.
-    table.page = Paginator(table.data.data, PAGE).get_page(request.GET.get("page"))
-    table.paginator = table.page.paginator
+    table.paginator = Paginator(table.data.data, PAGE)
+    if not query:  # then they are counted already
+        listed = {status} if status else set(STATES) - {"expiring", "removed"}
+        table.paginator.count = sum(count for state, _label, count in states if state in listed)
+    table.page = table.paginator.get_page(request.GET.get("page"))
     return {
         "table": table,
         "filter": chosen,
-        "states": _states(tokens),
-        "status": chosen.form.cleaned_data.get("status", ""),
-        "query": chosen.form.cleaned_data.get("q", ""),
+        "states": states,
+        "status": status,
+        "query": query,
         "can_add_token": can_create(standing),
     }
 

@@ -6,10 +6,13 @@ Django's request stack costs more than a decision itself; so those are picked by
 import os
 from collections.abc import Callable, Iterable
 
+from django.conf import settings
 from django.core.wsgi import get_wsgi_application
 
+from portal.bulkhead import Bulkhead
+
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "portal.settings")
-pages = get_wsgi_application()
+pages = Bulkhead(get_wsgi_application(), at_once=settings.PAGES_AT_ONCE)
 
 from tokens.gateway import authorize, introspect, keys, signatures  # noqa: E402  apps are loaded before their models
 

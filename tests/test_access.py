@@ -48,6 +48,7 @@ def world(db):
         "developer": make_user(Role.DEVELOPER, on=aurora),
         "viewer": make_user(Role.VIEWER, on=aurora),
         "terminal": make_user(Role.TERMINAL_OPERATOR, on=till),
+        "sdk_user": make_user(Role.SDK_USER, on=aurora),
         "rival": make_user(Role.ADMINISTRATOR, on=borealis),
     }
     clients = {name: Client(raise_request_exception=False) for name in PERSONAS}

@@ -13,6 +13,8 @@ from pathlib import Path
 
 import pytest
 
+from portal.management.commands.serve import cores
+
 ROOT = Path(__file__).resolve().parent.parent
 
 
@@ -55,4 +57,4 @@ def test_a_server_told_to_stop_stops_although_a_client_holds_its_connection(serv
         server.send_signal(told)
         out, _ = server.communicate(timeout=10)
     assert server.returncode == 0
-    assert out == f"Keyhouse serves http://127.0.0.1:{port} with 1 processes of 4 threads.\n"
+    assert out == f"Keyhouse serves http://127.0.0.1:{port} with 1 processes of {min(2 * cores() + 1, 5)} threads.\n"

@@ -9,21 +9,18 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from django.conf import settings
 from django.db import IntegrityError, connection, transaction
 from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.views.decorators.debug import sensitive_variables
 
 from accounts import audit
-from accounts.lifecycle import is_stopped
 from accounts.models import AuditEvent, Entity, User
 from accounts.permissions import Capability
 from accounts.refusals import Refused
-from accounts.standing import Standing
-from tokens import digests, formats
+from tokens import digests, formats, owners
 from tokens.models import IdempotencyRecord, Token
-from tokens.permissions import CATALOGUE, OF_GATEWAYS, write_scope
+from tokens.permissions import CATALOGUE, OF_GATEWAYS, SDK_SCOPE, write_scope
 
 Status = Token.Status
 Event = AuditEvent.Type
@@ -75,36 +72,24 @@ NEEDS = {verb: frozenset({transition.capability}) for verb, transition in TRANSI
 """What a person must hold for each verb. Condemning is both of its steps, and wants the right to both."""
 
 
+SOURCES = {verb: transition.sources for verb, transition in TRANSITIONS.items()} | {
+    "edit": frozenset({Status.ACTIVE, Status.INACTIVE}),
+    "condemn": TRANSITIONS["deactivate"].sources,
+}
+
+
 def check(verb: str, token: Token) -> None:
     """Raise Refused, with a sentence, where the state of `token` does not allow `verb` now."""
-    first = "deactivate" if verb == "condemn" else verb
-    alive = {Status.ACTIVE, Status.INACTIVE}
-    if token.status not in (alive if verb == "edit" else TRANSITIONS[first].sources):
-        raise Refused(_refusal(first, token))
+    if token.status not in SOURCES[verb]:
+        raise Refused(_refusal(verb, token))
     if verb == "reactivate" and token.is_expired():
         raise Refused(_("“%(alias)s” has expired. Create a new token instead.") % {"alias": token.alias})
 
 
 def can(verb: str, token: Token, held: frozenset[str]) -> bool:
     """Whether `verb` is offered on `token` to somebody who holds the capabilities `held` on its entity."""
-    try:
-        check(verb, token)
-    except Refused:
-        return False
-    return NEEDS[verb] <= held
-
-
-def check_owner(entity: Entity) -> None:
-    """Raise Refused unless API tokens may be added to `entity`: only merchants own them (S0-6, S0-10)."""
-    if not entity.is_merchant:
-        raise Refused(_("API tokens belong to merchants. Choose a merchant in the account tree."))
-    if is_stopped(entity):
-        raise Refused(_("“%(name)s” is suspended. Add tokens once it is active again.") % {"name": entity.name})
-
-
-def can_create(standing: Standing) -> bool:
-    """Whether *Add* is offered where an entity stands so."""
-    return standing.entity.is_merchant and not standing.is_stopped and Capability.TOKEN_CREATE in standing.held
+    expired = verb == "reactivate" and token.is_expired()
+    return NEEDS[verb] <= held and token.status in SOURCES[verb] and not expired
 
 
 @sensitive_variables()  # the report of a fault shows no variable of this function, nor of what it calls
@@ -119,6 +104,7 @@ def create(
     permissions: frozenset[str] = CATALOGUE,
     expires_at: datetime | None = None,
     networks: str = "",
+    user: User | None = None,
     replaces: Token | None = None,
     form_key: UUID | None = None,
 ) -> tuple[Token, str]:
@@ -126,8 +112,8 @@ def create(
 
     `form_key` names one submission of a form by a person: the same one sent again, even at the same moment, creates
     nothing. `networks` are space-separated CIDR blocks outside which the token is refused; none means anywhere. A
-    gateway credential has no entity and of `permissions` only those of gateways; every other token has an entity, and
-    it is a merchant for API tokens.
+    gateway credential has no entity and of `permissions` only those of gateways; every other token has an entity that
+    may own it (`tokens.owners`). What SDK tokens may do is fixed; `user` is the person one of them is bound to.
 
     Raises AlreadyCreated for a `form_key` seen before, Refused where the entity may not have the token.
     """
@@ -136,7 +122,8 @@ def create(
         entity=entity,
         kind=kind,
         mode=mode,
-        scope=" ".join(permissions & OF_GATEWAYS) if kind == Token.Kind.GATEWAY else write_scope(permissions),
+        scope=_scope(kind, permissions),
+        user=user,
         expires_at=expires_at,
         networks=networks,
         created_by=by if isinstance(by, User) else None,
@@ -147,15 +134,21 @@ def create(
     )
     with transaction.atomic():
         if entity:
-            _lock_owner(entity, kind=kind)
-            token.alias = alias or _default_alias(entity)
+            owners.lock(entity, kind=kind, user=user)
+            token.alias = alias or owners.default_alias(entity, kind=kind, user=user)
         if form_key and isinstance(by, User):
             _claim_form(form_key, by=by, token=token)
         else:
             token.save(force_insert=True)
         event = Event.GATEWAY_CREATED if kind == Token.Kind.GATEWAY else Event.TOKEN_CREATED
-        record(event, token, by=by, mode=str(mode), scope=token.scope)
+        record(event, token, by=by, mode=str(mode), scope=token.scope, **({"person": user.email} if user else {}))
     return token, text
+
+
+def _scope(kind: str, permissions: frozenset[str]) -> str:
+    if kind == Token.Kind.GATEWAY:
+        return " ".join(permissions & OF_GATEWAYS)
+    return write_scope(SDK_SCOPE if kind == Token.Kind.SDK else permissions)
 
 
 @sensitive_variables()
@@ -263,23 +256,6 @@ def record(event: Event, token: Token, *, by: audit.Actor, **details: str) -> No
     audit.record(event, by=by, entity=token.entity, target=token.key_id, alias=token.alias, **details)
 
 
-def _lock_owner(entity: Entity, *, kind: str) -> None:
-    """Raise Refused unless `entity` may have one more token. Its row is locked, so that the quota is exact.
-
-    Without its key: an audit event of another transaction, which already holds the chain, refers to it.
-    """
-    owner = Entity.objects.select_for_update(no_key=True).get(pk=entity.pk)
-    if kind == Token.Kind.API:
-        check_owner(owner)
-    if Token.objects.of(owner).filter(status__in=[Status.ACTIVE, Status.INACTIVE]).count() >= settings.TOKEN_QUOTA:
-        quota = {"quota": settings.TOKEN_QUOTA}
-        raise Refused(_("This merchant has %(quota)s tokens, the most it may have. Remove one first.") % quota)
-
-
-def _default_alias(entity: Entity) -> str:
-    return _("API token %(number)s") % {"number": Token.objects.of(entity).count() + 1}
-
-
 def _claim_form(form_key: UUID, *, by: User, token: Token) -> None:
     """Store `token` as what this form made; the unique constraint lets one of several simultaneous tries through."""
     try:
@@ -291,6 +267,6 @@ def _claim_form(form_key: UUID, *, by: User, token: Token) -> None:
         if record is None:
             raise
         made = record.token
-        if (made.entity_id, made.replaces_id) != (token.entity_id, token.replaces_id):
+        if any(getattr(made, each) != getattr(token, each) for each in ("kind", "entity_id", "user_id", "replaces_id")):
             raise Refused(_("This form was sent for something else before. Load the page again.")) from None
         raise AlreadyCreated(made) from None

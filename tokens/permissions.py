@@ -1,8 +1,18 @@
 """What a token may do: the permission catalogue and its presets (S1-12 ... S1-21), as literal tables."""
 
+from __future__ import annotations
+
 from collections.abc import Iterable
+from functools import cache
+from typing import TYPE_CHECKING
 
 from django.utils.translation import gettext_lazy as _
+
+from accounts.permissions import ROLE_CAPABILITIES, Capability
+
+if TYPE_CHECKING:
+    from accounts.models import User
+    from tokens.models import Token
 
 MERCHANT_SCOPE = {
     "customer": _("Customer"),
@@ -23,6 +33,13 @@ THINGS = MERCHANT_SCOPE | PAYMENTS_SCOPE
 VIEW = frozenset(f"{thing}.view" for thing in THINGS)
 EDIT = frozenset(f"{thing}.edit" for thing in THINGS)
 CATALOGUE = VIEW | EDIT
+
+SDK_SCOPE = frozenset(
+    f"{thing}.{verb}"
+    for thing in ("payment_request", "payment_transaction", "payment_commit", "payment_command")
+    for verb in ("view", "edit")
+)
+"""What every SDK token may do: take payments, and nothing of what a back office does. Nobody chooses."""
 
 KEYS_READ = "keys.read"
 """What only a gateway can hold, beyond asking: to be told merchants' keys themselves (S4-3)."""
@@ -53,3 +70,42 @@ def preset_of(permissions: frozenset[str], within: Iterable[str] = THINGS) -> st
     looked_at = frozenset(f"{thing}.{verb}" for thing in within for verb in ("view", "edit"))
     held = permissions & looked_at
     return next((name for name, preset in PRESETS.items() if preset & looked_at == held), "custom")
+
+
+ON_SDK_TOKENS = frozenset(
+    {
+        Capability.TOKEN_VIEW,
+        Capability.TOKEN_EDIT,
+        Capability.TOKEN_DEACTIVATE,
+        Capability.TOKEN_REACTIVATE,
+        Capability.TOKEN_ROTATE,
+        Capability.TOKEN_REVOKE,
+        Capability.TOKEN_REMOVE,
+    }
+)
+"""What there is to do with an SDK token once it exists. Its permissions are fixed, so there is no duplicate of it."""
+
+
+def held_on_sdk(held: frozenset[str], *, is_own: bool) -> frozenset[str]:
+    """Return what somebody who holds `held` on an entity may do with an SDK token there, in the words for API tokens.
+
+    The one place where the two meet. Whoever only sees SDK tokens may still deactivate them where they may deactivate
+    API tokens: that is support. `is_own` says that the token is bound to this person.
+    """
+    if Capability.SDK_MANAGE in held or (is_own and Capability.SDK_OWN in held):
+        return ON_SDK_TOKENS
+    if Capability.SDK_VIEW in held:
+        return frozenset({Capability.TOKEN_VIEW}) | (held & {Capability.TOKEN_DEACTIVATE})
+    return frozenset()
+
+
+@cache
+def sdk_roles_with(capability: str, *, is_own: bool) -> frozenset[str]:
+    """Return the roles that hold `capability`, in the words for API tokens, on SDK tokens."""
+    return frozenset(role for role, held in ROLE_CAPABILITIES.items() if capability in held_on_sdk(held, is_own=is_own))
+
+
+def held_on(user: User, token: Token) -> frozenset[str]:
+    """Return what `user` may do with `token`, whatever its kind: capabilities in the words for API tokens."""
+    held = user.capabilities_on(token.entity)
+    return held_on_sdk(held, is_own=token.user_id == user.pk) if token.kind == "sdk" else held

@@ -3,24 +3,56 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
+from functools import cache
 from typing import TYPE_CHECKING, Self
 
 from django.db.models import Case, Q, Value, When
 
-from accounts.permissions import Capability
-from accounts.querysets import ScopedQuerySet
+from accounts.permissions import Capability, roles_with
+from accounts.querysets import ScopedQuerySet, tops_of
+from tokens.permissions import sdk_roles_with
 
 if TYPE_CHECKING:
     from accounts.models import Entity, User
     from tokens.models import Token
 
 
-class TokenQuerySet(ScopedQuerySet):
+class BearerQuerySet(ScopedQuerySet):
+    """Tokens, or rows that hang on one. Capabilities are those for API tokens, translated for SDK tokens."""
+
+    token_path = ""
+    """The look-up that leads from a row to its token, with `__` behind it; empty where the row is the token."""
+
     view_capability = Capability.TOKEN_VIEW
 
+    def permitted(self, user: User, capability: str) -> Self:
+        """Return the rows on whose token `user` holds `capability`: as the role says for its kind, or as its own."""
+        if not getattr(user, "is_active", False):
+            return self.none()
+        api, sdk, own = (tops_of(user, roles) for roles in _roles(capability))
+        is_sdk = Q(**{f"{self.token_path}kind": "sdk"})
+        # Most roles treat both kinds alike: then the statement is the one for API tokens.
+        scope = self._within(api & sdk)
+        if api - sdk:
+            scope |= self._within(api - sdk) & ~is_sdk
+        if sdk - api:
+            scope |= self._within(sdk - api) & is_sdk
+        if own - sdk:
+            scope |= self._within(own - sdk) & is_sdk & Q(**{f"{self.token_path}user": user.pk})
+        return self.filter(scope)
+
+
+@cache
+def _roles(capability: str) -> tuple[frozenset[str], frozenset[str], frozenset[str]]:
+    """Return the roles with `capability` on API tokens, on SDK tokens, and on those that are bound to the person."""
+    bound = sdk_roles_with(capability, is_own=True)
+    return roles_with(capability), sdk_roles_with(capability, is_own=False), bound
+
+
+class TokenQuerySet(BearerQuerySet):
     def get_permitted(self, user: User, capability: str, **lookup: object) -> Token:
         """Return the one token that `lookup` names, with its entity and people. Raises as ScopedQuerySet does."""
-        with_people = self.select_related("entity", "created_by", "changed_by")
+        with_people = self.select_related("entity", "user", "created_by", "changed_by")
         return ScopedQuerySet.get_permitted(with_people, user, capability, **lookup)
 
     def of(self, entity: Entity) -> Self:
@@ -30,6 +62,14 @@ class TokenQuerySet(ScopedQuerySet):
     def api(self) -> Self:
         """Return the API tokens that stand in lists: not the REST API keys, which have their slots."""
         return self.filter(kind="api", slot="")
+
+    def sdk(self) -> Self:
+        """Return the SDK tokens."""
+        return self.filter(kind="sdk")
+
+    def living(self) -> Self:
+        """Return those that have not ended: active or inactive, expired or not."""
+        return self.filter(status__in=("active", "inactive"))
 
     def listed(self) -> Self:
         """Return those that a list shows unasked: everything but removed ones (ruling C3)."""
@@ -66,9 +106,9 @@ class TokenQuerySet(ScopedQuerySet):
         return self.filter(Q(alias__icontains=text) | Q(key_id__startswith=text))
 
 
-class UsageQuerySet(ScopedQuerySet):
+class UsageQuerySet(BearerQuerySet):
     scope_path = "token__entity"
-    view_capability = Capability.TOKEN_VIEW
+    token_path = "token__"  # noqa: S105  a look-up, not a secret
 
 
 class UsageTotalQuerySet(BearerQuerySet):

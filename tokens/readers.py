@@ -35,8 +35,16 @@ try:
 except ImportError:  # installed with the extra `postgres` only
     psycopg = None  # type: ignore[assignment]
 
-PATIENCE = 1.5
+PATIENCE = 1.0
 """Seconds a question may take, with a new connection where it needs one: whoever asked has given up soon after."""
+LOOK = 0.4
+"""Seconds it may take where the database is known to be silent: whoever asks then has waited for a thread before."""
+SLOW = PATIENCE / 4
+"""Seconds after which a failure was no dead connection, which is noticed at once, but a database that is silent."""
+LOCKED = PATIENCE / 3
+"""Seconds that SQLite tries for a lock. Readers need none of a writer's; who holds all of them holds them for long."""
+GLANCE = 0.1
+"""Seconds after which a question that waits for PostgreSQL looks whether another one has waited in vain meanwhile."""
 LOOK_AT_FILE = 0.1
 """Seconds after which a connection to SQLite looks again whether its file is still the one with that name."""
 
@@ -77,7 +85,7 @@ class SqliteReader:
     def __init__(self, database: dict[str, Any], _deadline: float) -> None:
         self._path = str(database["NAME"])
         address = f"{Path(self._path).absolute().as_uri()}?mode=rw"
-        self._connection = sqlite3.connect(address, uri=True, isolation_level=None, timeout=PATIENCE)
+        self._connection = sqlite3.connect(address, uri=True, isolation_level=None, timeout=LOCKED)
         self._cursor = self._connection.execute("PRAGMA query_only = ON")
         # A million tokens outgrow a connection's own cache, which every writer's commit empties besides.
         self._cursor.execute(f"PRAGMA mmap_size = {MAPPED}").fetchall()
@@ -161,8 +169,7 @@ class PostgresReader:
         found = None
         while True:
             while self._wire.is_busy():
-                if not self._arriving.poll(max(deadline - monotonic(), 0) * 1000):
-                    raise psycopg.OperationalError("PostgreSQL does not answer.")
+                self._wait(deadline)
                 self._wire.consume_input()
             result = self._wire.get_result()
             if result is None:
@@ -171,6 +178,11 @@ class PostgresReader:
         if found is None or found.status not in (ExecStatus.TUPLES_OK, ExecStatus.COMMAND_OK):
             raise error_from_result(found) if found else psycopg.OperationalError("PostgreSQL gave no answer.")
         return found
+
+    def _wait(self, deadline: float) -> None:
+        while not self._arriving.poll(GLANCE * 1000):
+            if monotonic() + GLANCE > deadline or _silence.is_known():
+                raise psycopg.OperationalError("PostgreSQL does not answer.")
 
 
 class DjangoReader:
@@ -198,21 +210,35 @@ class Silence:
     """Whether the database has left a question waiting, and who of all threads looks whether it is back."""
 
     MOMENT = 0.05
-    """Seconds that others give the one who looks: it may have been a hiccup."""
+    """Seconds that others give the one who has begun to look: it may have been a hiccup."""
+    PAUSE = 0.5
+    """Seconds between two looks, in which the one who would look answers others."""
 
     def __init__(self) -> None:
         self.lasts = False
         self._looking = threading.Lock()
+        self._looker = 0
+        self._since = self._again = 0.0
+
+    def is_known(self) -> bool:
+        """Whether the database is silent, and it is not this thread that looks whether it still is."""
+        return self.lasts and self._looker != threading.get_ident()
 
     @contextmanager
     def looked_into(self) -> Iterator[None]:
         """Let one thread try in this block. Raises Unreachable in the others for as long as it has found nothing."""
-        if not self._looking.acquire(timeout=self.MOMENT):
+        wait = max(self._since + self.MOMENT - monotonic(), 0)
+        if monotonic() < self._again or not self._looking.acquire(timeout=wait):
             raise Unreachable
+        self._looker, self._since = threading.get_ident(), monotonic()
         try:
             yield
             self.lasts = False
+        except Unreachable:
+            self._again = monotonic() + self.PAUSE
+            raise
         finally:
+            self._looker = 0
             self._looking.release()
 
 
@@ -226,8 +252,8 @@ def fetch(statement: str, *values: str) -> Rows:
     """
     if _silence.lasts:
         with _silence.looked_into():
-            return _fetch(statement, values)
-    return _fetch(statement, values)
+            return _fetch(statement, values, LOOK)
+    return _fetch(statement, values, PATIENCE)
 
 
 def forget() -> None:
@@ -238,8 +264,9 @@ def forget() -> None:
             reader.close()
 
 
-def _fetch(statement: str, values: Sequence[str]) -> Rows:
-    deadline = monotonic() + PATIENCE
+def _fetch(statement: str, values: Sequence[str], patience: float) -> Rows:
+    begun = monotonic()
+    deadline = begun + patience
     reader: Reader | None = getattr(_own, "reader", None)
     try:
         if reader is not None:
@@ -247,12 +274,12 @@ def _fetch(statement: str, values: Sequence[str]) -> Rows:
                 return reader.fetch(statement, values, deadline)
             except FAULTS:
                 forget()
-                if deadline - monotonic() < PATIENCE / 2:
-                    raise  # slow, not dead: asking again would take as long once more
+                if monotonic() - begun > SLOW:
+                    raise  # asking again would take as long once more
         return _fetch_anew(statement, values, deadline)
     except FAULTS as fault:
         forget()
-        _silence.lasts = monotonic() > deadline - PATIENCE / 2
+        _silence.lasts = monotonic() - begun > SLOW
         raise Unreachable from fault
 
 

@@ -29,13 +29,8 @@ VERBS = ("rotate", "extend", "end", "cancel")
 
 def can(verb: str, token: Token, held: frozenset[str]) -> bool:
     """Whether `verb` is offered on `token` to somebody who holds the capabilities `held` on its entity."""
-    if Capability.TOKEN_ROTATE not in held:
-        return False
-    try:
-        check(verb, token)
-    except Refused:
-        return False
-    return True
+    wanted = "active" if verb == "rotate" else "retiring"
+    return Capability.TOKEN_ROTATE in held and token.state == wanted and not token.slot
 
 
 def check(verb: str, token: Token) -> None:
@@ -84,6 +79,7 @@ def rotate(
             permissions=frozenset(token.scope.split()),
             expires_at=now + (token.expires_at - token.created_at) if token.expires_at else None,
             networks=token.networks,
+            user=token.user,
             replaces=token,
             form_key=form_key,
         )

@@ -18,10 +18,11 @@ from accounts.models import AuditEvent, Entity
 from accounts.pages import account_trail, ask, posted, show, shown_as
 from accounts.permissions import Capability
 from accounts.standing import standing_of
-from tokens import lifecycle, rotation
+from tokens import lifecycle, owners, rotation
 from tokens.evidence import callers_of, evidence_of, refusals_of
 from tokens.forms import AddForm, ConfirmForm, EditForm, OverlapForm, RotateForm, groups_of, presets_of
 from tokens.models import Token
+from tokens.permissions import held_on
 from tokens.tables import EXPORTED, TokenFilter, exported, verbs_for
 
 EVENTS = 50
@@ -47,7 +48,7 @@ def duplicate(request: HttpRequest, key_id: str) -> HttpResponse:
 def detail(request: HttpRequest, key_id: str) -> HttpResponse:
     """Everything about one token that can be known: never its secret."""
     token = _token(request, key_id, Capability.TOKEN_VIEW)
-    held = request.user.capabilities_on(token.entity)
+    held = held_on(request.user, token)
     successor = token.successors.order_by("-pk").first()
     context = _page(request, token.entity, token.alias) | {
         "token": token,
@@ -207,7 +208,7 @@ def _confirm(request: HttpRequest, key_id: str, verb: str, message: str) -> Http
     evidence = evidence_of([token], callers=True)[token.pk]
     hurts = verb in {"deactivate", "condemn", "remove"}
     form = ConfirmForm(posted(request), token=token, evidence=evidence if hurts else None)
-    held = request.user.capabilities_on(token.entity)
+    held = held_on(request.user, token)
     context = _verb_page(request, token, verb, form) | {"evidence": evidence, "verbs": verbs_for(token, held)}
 
     def act(**_typed: str) -> tuple[str, str]:
@@ -219,7 +220,7 @@ def _confirm(request: HttpRequest, key_id: str, verb: str, message: str) -> Http
 
 @sensitive_variables()
 def _create(request: HttpRequest, entity: Entity, title: str, *, initial: dict) -> HttpResponse:
-    lifecycle.check_owner(entity)
+    owners.check_owner(entity)
     form = AddForm(posted(request), initial=initial)
     context = _page(request, entity, title) | {"form": form, "title": title}
     if "preset" in request.POST:  # a preset's button, without JavaScript: show the form with its ticks

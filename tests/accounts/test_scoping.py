@@ -30,9 +30,10 @@ from tests.factories import SETUP, give_role, make_administrator, make_entity, m
 from tokens.models import Token
 
 Kind = Entity.Kind
-SEE = {"entity.view", "activity.view", "member.view", "token.view", "key.view"}
+SEE = {"entity.view", "activity.view", "member.view", "token.view", "sdk.view", "key.view"}
+SDK = {"sdk.view", "sdk.manage", "sdk.own"}
 TOKEN_VERBS = ("create", "edit", "rotate", "deactivate", "reactivate", "revoke", "remove")
-WORK = {f"token.{verb}" for verb in TOKEN_VERBS} | {"key.edit", "key.reveal"}
+WORK = {f"token.{verb}" for verb in TOKEN_VERBS} | {"key.edit", "key.reveal"} | SDK
 TREE = {"entity.add", "entity.edit", "entity.move", "entity.suspend"}
 MEMBERS = {"member.manage"}
 PEOPLE = {"person.disable", "person.enable"}
@@ -40,8 +41,8 @@ MAY = {
     "administrator": SEE | WORK | TREE | MEMBERS,
     "developer": SEE | WORK,
     "viewer": SEE,
-    "terminal_operator": {"entity.view"},
-    "sdk_user": {"entity.view"},
+    "terminal_operator": {"entity.view"} | SDK,
+    "sdk_user": {"entity.view", "sdk.own"},
     "platform_administrator": SEE | WORK | TREE | MEMBERS | PEOPLE,
     "support": SEE | {"token.deactivate", "person.disable"},
 }

@@ -10,7 +10,7 @@ from accounts.refusals import Refused
 from accounts.standing import standing_of
 from tests.factories import make_administrator, make_token, make_user, put_into
 from tests.tokens.conftest import House, stored
-from tokens import lifecycle, rotation
+from tokens import lifecycle, owners, rotation
 from tokens.models import IdempotencyRecord, Token
 from tokens.permissions import CATALOGUE, VIEW
 
@@ -57,7 +57,7 @@ def test_only_merchants_own_api_tokens(house: House, kind):
     entity = getattr(house, kind)
     person = make_administrator(house.partner)
     tokens, events = Token.objects.count(), AuditEvent.objects.count()
-    assert not lifecycle.can_create(standing_of(person, entity))
+    assert not owners.can_create(standing_of(person, entity))
     with pytest.raises(Refused, match=r"API tokens belong to merchants. Choose a merchant"):
         make_token(entity)
     assert (Token.objects.count(), AuditEvent.objects.count()) == (tokens, events)
@@ -67,11 +67,11 @@ def test_only_merchants_own_api_tokens(house: House, kind):
 def test_a_suspended_merchant_gets_no_new_token(house: House, level):
     person = make_administrator(house.merchant)
     house.suspend(getattr(house, level))
-    assert not lifecycle.can_create(standing_of(person, house.merchant))
+    assert not owners.can_create(standing_of(person, house.merchant))
     with pytest.raises(Refused, match=r"“Merchant” is suspended. Add tokens once it is active again."):
         make_token(house.merchant)
     house.reactivate(getattr(house, level))
-    assert lifecycle.can_create(standing_of(person, house.merchant))
+    assert owners.can_create(standing_of(person, house.merchant))
     make_token(house.merchant)
 
 
@@ -80,7 +80,7 @@ def test_a_suspended_merchant_gets_no_new_token(house: House, level):
 ])  # fmt: skip
 def test_add_is_offered_to_those_who_may(house: House, role, offered):
     """Ruling C9, S4-6."""
-    assert lifecycle.can_create(standing_of(make_user(role, on=house.company), house.merchant)) == offered
+    assert owners.can_create(standing_of(make_user(role, on=house.company), house.merchant)) == offered
 
 
 def test_the_quota_counts_what_could_work_and_nothing_else(house: House, settings):

@@ -169,9 +169,10 @@ def reveal(key: SharedKey, *, by: User) -> str:
 
 @sensitive_variables()
 def read(key: SharedKey, *, by: audit.Actor) -> str:
-    """Return the value of `key` to the platform itself, with an event. Raises Refused as `reveal` does."""
+    """Return the value of `key` to the platform itself, with an event: a use of it. Raises Refused as `reveal` does."""
     with transaction.atomic():
         value = _value(key)
+        SharedKey.objects.filter(pk=key.pk).update(last_used_at=timezone.now())
         _record(Event.KEY_READ, key, by=by)
     return value
 

@@ -76,6 +76,10 @@ class Token(Credential):
     scope = models.CharField(_("permissions"), max_length=1000, blank=True, editable=False)
     networks = models.CharField(_("allowed networks"), max_length=1000, blank=True, editable=False)
     """Space-separated CIDR blocks the token may be used from; empty: from anywhere."""
+    user = models.ForeignKey(
+        settings.AUTH_USER_MODEL, models.PROTECT, null=True, related_name="sdk_tokens", editable=False
+    )
+    """The person an SDK token is bound to: it works only as long as they may sign in and are a member of its entity."""
     slot = models.CharField(_("slot"), max_length=16, choices=RestSlot, blank=True, default="", editable=False)
     """Which of the merchant's REST API keys it is (S4-7); empty: an API token like any other."""
     last_used_at = models.DateTimeField(_("last used"), null=True, editable=False)
@@ -104,6 +108,9 @@ class Token(Credential):
                 name="token_only_gateways_lack_an_entity",
                 condition=Q(kind="gtw", entity__isnull=True) | ~Q(kind="gtw") & Q(entity__isnull=False),
             ),
+            models.CheckConstraint(
+                name="token_only_sdk_is_of_a_person", condition=Q(user__isnull=True) | Q(kind="sdk")
+            ),
             models.UniqueConstraint(
                 fields=["entity", "mode", "slot"],
                 name="token_slot_holds_one",
@@ -120,6 +127,12 @@ class Token(Credential):
     def get_absolute_url(self) -> str:
         return reverse("tokens:detail", args=[self.key_id])
 
+    def get_list_url(self) -> str:
+        """Return the address of the page whose list it stands on."""
+        if self.kind == self.Kind.SDK and self.entity:
+            return f"{reverse('tokens:developers', args=[self.entity.entity_id])}#sdk-tokens"
+        return self.entity.get_absolute_url() if self.entity else reverse("portal:dashboard")
+
     @property
     def masked(self) -> str:
         """What the interface shows for the token, for ever after its creation (S0-16, S0-27)."""
@@ -132,6 +145,8 @@ class Token(Credential):
 
     @property
     def preset_label(self) -> str:
+        if self.kind == self.Kind.SDK:
+            return _("Payments on a device")
         return PRESET_LABELS[preset_of(frozenset(self.scope.split()))]
 
     @property

@@ -67,7 +67,8 @@ class Command(BaseCommand):
         parser.add_argument("--host", default="127.0.0.1", help="address to listen on (default: %(default)s)")
         parser.add_argument("--port", type=int, default=8000, help="port to listen on (default: %(default)s)")
         parser.add_argument("--workers", type=int, default=cores(), help="processes (default: the cores, %(default)s)")
-        parser.add_argument("--threads", type=int, default=4, help="threads of each process (default: %(default)s)")
+        most = min(2 * cores() + 1, 5)  # beyond that they are in each other's way
+        parser.add_argument("--threads", type=int, default=most, help="threads of each process (default: %(default)s)")
 
     def handle(self, *_: str, host: str, port: int, workers: int, threads: int, **__: Any) -> NoReturn:
         """Replace this process with the server, after gathering the static files where nobody has yet."""
@@ -78,5 +79,7 @@ class Command(BaseCommand):
         self.stdout.flush()
         # Each thread that shows a page needs a connection of the pool, and the thread that writes counts another.
         os.environ.setdefault("KEYHOUSE_DB_POOL", str(threads + 1))
+        # With fewer threads, pages would have to wait for each other.
+        os.environ.setdefault("KEYHOUSE_PAGES_AT_ONCE", str(threads - 2 if threads > 3 else 0))
         words = granian("portal.wsgi:application", host=host, port=port, workers=workers, threads=threads)
         os.execv(sys.executable, words)

@@ -47,6 +47,7 @@ def test_a_key_is_made_for_an_empty_slot_and_works_at_once(house: House, name):
         assert reason_for(secret, mode="test") == "good"
     else:
         assert lifecycle.read(key, by=SETUP) == secret
+        assert lifecycle.keys_of(house.sibling, "test")[name].last_used_at is not None
 
 
 def test_the_values_have_the_form_that_other_systems_read(house: House):
