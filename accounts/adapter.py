@@ -7,10 +7,11 @@ from allauth.mfa.adapter import DefaultMFAAdapter
 from django.db import transaction
 from django.http import HttpRequest, HttpResponse
 from django.utils.translation import gettext_lazy as _
+from django.views.decorators.debug import sensitive_variables
 
 from accounts import audit
 from accounts.models import AuditEvent, User
-from accounts.signin import attempts
+from accounts.signin import attempts, passwords
 
 NOBODY = "nobody@keyhouse.invalid"
 """Whose password is checked where a try is not to be evaluated: it takes as long as for anybody unknown."""
@@ -55,12 +56,13 @@ class SignInAdapter(DefaultAccountAdapter):
             audit.record(AuditEvent.Type.SIGNED_IN, by=user, target=user.person_id, used=used)
         return response
 
+    @sensitive_variables()
     def set_password(self, user: User, password: str) -> None:
-        """Store a new password, and nothing else of `user`; an event tells that, never what it is."""
-        user.set_password(password)
+        """Store a new password; an event tells that, never what it is."""
         with transaction.atomic():
-            User.objects.filter(pk=user.pk).update(password=user.password)
-            audit.record(AuditEvent.Type.PASSWORD_CHANGED, by=user)
+            passwords.store(user, password)
+            audit.record(AuditEvent.Type.PASSWORD_CHANGED, by=user, target=user.person_id)
+        attempts.forget(attempts.Kind.PASSWORD, user.email, audit.came_from().address)
 
     def logout(self, request: HttpRequest) -> None:
         user = request.user

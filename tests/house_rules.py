@@ -31,6 +31,7 @@ WRITES = {"update", "create", "get_or_create", "update_or_create", "acreate", "a
 
 BARE_SAVE_ALLOWED: dict[str, str] = {
     "accounts/signin/factors.py: removed.delete": "what somebody removed must open nothing; the event stays",
+    "accounts/signin/passwords.py: too_old.delete": "the hash of a password is kept no longer than it is compared with",
     "accounts/signin/factors.py: left.delete": "the same, for all of a person's factors at once",
 }
 """`path: call` -> why a full save or a delete is right there, e.g. {"accounts/x.py: form.save": "because ..."}."""

@@ -5,6 +5,7 @@ from time import time
 from typing import Any
 
 from allauth.account.adapter import get_adapter
+from allauth.account.forms import ChangePasswordForm
 from allauth.core import context
 from allauth.mfa.base.forms import AuthenticateForm
 from allauth.mfa.models import Authenticator
@@ -129,6 +130,15 @@ class PasskeyAloneForm(LoginWebAuthnForm):
     def clean_credential(self) -> Authenticator:
         credential = self.cleaned_data["credential"]
         return passkeys.check_used(passkeys.owner_of(credential), credential)
+
+
+class CountedChangePasswordForm(ChangePasswordForm):
+    """A new password, beside the present one, whose tries are counted (ASVS 6.2.3)."""
+
+    @sensitive_variables()
+    def clean_oldpassword(self) -> str:
+        check_password(self.user, self.cleaned_data["oldpassword"])
+        return self.cleaned_data["oldpassword"]
 
 
 @sensitive_variables()

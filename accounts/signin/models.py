@@ -1,6 +1,8 @@
 """What is stored about signing in, beside the second factors, which django-allauth keeps."""
 
+from django.conf import settings
 from django.db import models
+from django.db.models.functions import Now
 from django.utils.translation import gettext_lazy as _
 
 
@@ -22,3 +24,19 @@ class Tries(models.Model):
 
     def __str__(self) -> str:
         return f"{self.count} from {self.address}"
+
+
+class FormerPassword(models.Model):
+    """The hash of a password that was replaced, so that it does not come back. See `accounts.signin.passwords`."""
+
+    user = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, related_name="+", editable=False)
+    encoded = models.CharField(max_length=128, editable=False)
+    replaced_at = models.DateTimeField(db_default=Now(), editable=False)
+
+    class Meta:
+        verbose_name = _("former password")
+        verbose_name_plural = _("former passwords")
+        indexes = [models.Index(fields=["user", "-replaced_at"], name="former_password_newest")]
+
+    def __str__(self) -> str:
+        return f"{self.replaced_at:%Y-%m-%d}"
