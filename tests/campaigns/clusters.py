@@ -74,7 +74,8 @@ class Cluster:
 
     def _signal(self, number: int) -> None:
         assert self._server
-        for pid in [self._server.pid, *_children(self._server.pid)]:
+        self._server.send_signal(signal.SIGSTOP)  # or it would go on to start what is not in the list
+        for pid in [*_children(self._server.pid), self._server.pid]:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, number)
 

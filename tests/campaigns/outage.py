@@ -184,8 +184,12 @@ def ways_of_sqlite(path: Path) -> dict[str, Way]:
 
 
 def _move(path: Path, old: str, new: str) -> None:
-    """Give the files of the database at `path` the ending `new` for `old`; what has their names by then goes."""
-    for part in ("", "-wal", "-shm"):
+    """Give the files of the database at `path` the ending `new` for `old`; what has their names by then goes.
+
+    The database itself goes first and comes last: nobody must open it without what was written beside it.
+    """
+    parts = ("", "-wal", "-shm")
+    for part in parts if new else reversed(parts):
         source, target = Path(f"{path}{part}{old}"), Path(f"{path}{part}{new}")
         target.unlink(missing_ok=True)
         if source.exists():
