@@ -11,6 +11,10 @@ from time import monotonic
 
 STUCK = 0.3
 """Seconds without any page beginning or ending after which those that wait for their turn are sent away."""
+PATIENT = 1
+"""How many may wait for longer all the same: `manage.py serve` leaves two threads, and one is enough for decisions."""
+LONGEST = 10.0
+"""Seconds that those wait at most: longer than any page should take, shorter than a proxy waits."""
 
 WITHOUT_TURN = ("/livez", "/readyz", "/metrics", "/static/")
 """Beginnings of addresses that wait for nothing: they are asked for when something is wrong, or by every page."""
@@ -21,7 +25,7 @@ BUSY = f"{HTTPStatus.SERVICE_UNAVAILABLE.value} {HTTPStatus.SERVICE_UNAVAILABLE.
 class Bulkhead:
     """A WSGI application of which at most so many requests are worked on at once; 0 means no limit.
 
-    One more waits for its turn as long as the others get anywhere. Where they do not, it gets 503 at once.
+    Others wait for their turn as long as those get anywhere. Where they do not, all but one get 503 at once.
     """
 
     def __init__(self, application: Callable, *, at_once: int) -> None:
@@ -29,6 +33,7 @@ class Bulkhead:
         self._limited = at_once > 0
         self._turn = threading.Condition()
         self._free = at_once
+        self._waiting = 0
         self._moved = monotonic()
 
     def __call__(self, environ: dict, start_response: Callable) -> Iterable[bytes]:
@@ -45,14 +50,20 @@ class Bulkhead:
 
     def _begin(self) -> bool:
         with self._turn:
-            while not self._free:
-                left = self._moved + STUCK - monotonic()
-                if left <= 0:
-                    return False
-                self._turn.wait(left)
+            if not self._free and not self._has_turn_in(LONGEST if self._waiting < PATIENT else STUCK):
+                return False
             self._free -= 1
             self._moved = monotonic()
             return True
+
+    def _has_turn_in(self, seconds: float) -> bool:
+        self._waiting += 1
+        try:
+            while not self._free and (left := self._moved + seconds - monotonic()) > 0:
+                self._turn.wait(left)
+        finally:
+            self._waiting -= 1
+        return self._free > 0
 
     def _end(self) -> None:
         with self._turn:

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import pytest
 
-from portal.bulkhead import STUCK, Bulkhead
+from portal.bulkhead import PATIENT, STUCK, Bulkhead
 from tests.processes import wait_until
 
 
@@ -57,8 +57,8 @@ def visitors():
 
 
 def test_pages_that_get_nowhere_are_the_last_that_are_worked_on(visitors):
-    waiting = visitors.come(2)
-    assert wait_until(lambda: visitors.site.begun == 2)
+    waiting = visitors.come(2 + PATIENT)
+    assert wait_until(lambda: visitors.pages._waiting == PATIENT)
     begun = time.monotonic()
     assert visitors.ask("/waits/") == "503"
     assert STUCK / 2 < time.monotonic() - begun < STUCK * 5, "a turn might have come"
@@ -71,6 +71,7 @@ def test_pages_that_get_nowhere_are_the_last_that_are_worked_on(visitors):
     for thread in waiting:
         thread.join()
     assert visitors.ask("/") == "200", "and so does all else, once they have ended"
+    assert visitors.answers.count("200 OK") == 2 + PATIENT + 5, "the patient one had its turn"
 
 
 def test_pages_that_get_somewhere_are_worked_on_in_turn_however_many_there_are():
