@@ -246,6 +246,7 @@ class Race:
             self._end_once(WAYS[way](self._ground))
             report.endings += 1
         report.seconds = time.perf_counter() - started
+        print(report, flush=True)  # noqa: T201  a way may take minutes
         return report
 
     def _end_once(self, ending: Ending) -> None:
@@ -292,7 +293,6 @@ def main() -> int:
     options = parser.parse_args()
     with stage.own_database(), tempfile.TemporaryDirectory() as folder:
         reports = race(Path(folder), tries=options.tries, ways=options.ways, workers=options.workers)
-    print(*reports, sep="\n")  # noqa: T201  a command speaks
     return 1 if any(report.accepted or report.refused or not report.seen_alive for report in reports) else 0
 
 

@@ -86,6 +86,13 @@ def test_a_connection_that_died_while_it_was_idle_costs_no_question(committed):
     assert readers._own.reader._connection.info.backend_pid != pid
 
 
+def test_a_gateway_that_lets_a_503_through_can_be_told_403(committed, settings):
+    settings.REFUSE_ON_FAULT = True
+    with renamed("tokens_token"):
+        assert ask_about(committed) == Answer("403 Forbidden", FAULT.headers)
+    assert ask_about(committed).status == HTTPStatus.OK
+
+
 def test_a_fault_that_lasts_is_written_down_now_and_then_and_not_with_every_question(committed, caplog):
     """An outage at ten thousand questions a second must not fill the disk as well."""
     authorize._said_at.clear()  # what other tests have made it say

@@ -9,7 +9,6 @@ from tests.campaigns.endings import WAYS, race
 def test_nothing_is_accepted_after_a_token_has_ended_in_any_way(tmp_path):
     """S0-32, S0-34, S0-37, S3-16, S4-15, C10: questions to two processes, asked right after the ending had returned."""
     reports = race(tmp_path, tries=250)
-    print(*reports, sep="\n")  # noqa: T201  the figures, with `pytest -s`
     assert [report.way for report in reports] == list(WAYS)
     for report in reports:
         assert report.tries >= 250, report
