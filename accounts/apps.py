@@ -12,6 +12,7 @@ class AccountsConfig(AppConfig):
     verbose_name = _("Account tree and people")
 
     def ready(self) -> None:
-        """Let addresses name an entity: `<entity_id:entity_id>`; hear of every sign-in."""
+        """Let addresses name an entity, and whatever else has a public ID; hear of every sign-in."""
         register_converter(EntityIdConverter, "entity_id")
+        register_converter(EntityIdConverter, "public_id")
         user_logged_in.connect(trust.begin)

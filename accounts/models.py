@@ -16,7 +16,7 @@ from mptt.managers import TreeManager
 from mptt.models import MPTTModel, TreeForeignKey
 
 from accounts.events import EventType, known_types, mark_of
-from accounts.permissions import PLATFORM_ROLES, ROLE_CAPABILITIES, Role, held_on
+from accounts.permissions import PLATFORM_ROLES, Role, held_on
 from accounts.public_ids import new_invitation_id, new_membership_id, new_person_id
 from accounts.querysets import (
     AuditEventQuerySet,
@@ -131,6 +131,10 @@ class User(AbstractBaseUser):
     def __str__(self) -> str:
         return self.name or self.email
 
+    def get_absolute_url(self) -> str:
+        """The address of the page that platform staff have about this person; for everybody else there is none."""
+        return reverse("portal:person", args=[self.person_id])
+
     @cached_property
     def grants(self) -> tuple[tuple[int | None, str], ...]:
         """Pairs of an entity's primary key (None: the whole platform) and a role, read once a request."""
@@ -144,8 +148,7 @@ class User(AbstractBaseUser):
     @property
     def platform_capabilities(self) -> frozenset[str]:
         """Everything this person may do on the whole platform."""
-        roles = [role for entity, role in self.grants if entity is None]
-        return frozenset().union(*(ROLE_CAPABILITIES[role] for role in roles)) if self.is_active else frozenset()
+        return held_on((), self.grants) if self.is_active else frozenset()
 
     def has_platform_capability(self, capability: str) -> bool:
         """Whether this person holds `capability` on the whole platform."""

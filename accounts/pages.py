@@ -18,8 +18,8 @@ def show(request: HttpRequest, template: str, context: dict, *, status: HTTPStat
 def ask(request: HttpRequest, template: str, context: dict, act: Callable[..., tuple[str, str]]) -> HttpResponse:
     """Show `context["form"]` on GET. On POST check it, call `act` with what was typed, and go where that says.
 
-    `act` returns the URL to go to and the message to show there. A form that does not hold is shown again as 422,
-    with its errors; nothing was changed then.
+    `act` returns the URL to go to and the message to show there, empty where it has told what happened itself. A form
+    that does not hold is shown again as 422, with its errors; nothing was changed then.
     """
     form = context["form"]
     if request.method != "POST":
@@ -27,7 +27,8 @@ def ask(request: HttpRequest, template: str, context: dict, act: Callable[..., t
     if not form.is_valid():
         return show(request, template, context, status=HTTPStatus.UNPROCESSABLE_ENTITY)
     url, message = act(**form.cleaned_data)
-    messages.success(request, message)
+    if message:
+        messages.success(request, message)
     return redirect(url)
 
 

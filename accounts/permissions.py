@@ -97,6 +97,17 @@ ROLES_AT: dict[str | None, tuple[Role, ...]] = {
 """Kind of an entity (None: the whole platform) -> the roles that mean something there: tokens live at merchants, and
 nothing stands below a terminal that somebody could administer."""
 
+ROLE_ABOUT = {
+    Role.ADMINISTRATOR: _("Everything here and below: entities, credentials and people."),
+    Role.DEVELOPER: _("Creates and manages credentials here and below. No people, no entities."),
+    Role.VIEWER: _("Sees what is here and below, never a secret. Changes nothing."),
+    Role.TERMINAL_OPERATOR: _("Works with the SDK tokens of the terminals here and below."),
+    Role.SDK_USER: _("Works with SDK tokens of their own."),
+    Role.PLATFORM_ADMINISTRATOR: _("Everything, on the whole platform."),
+    Role.SUPPORT: _("Looks things up on the whole platform; may stop a token or a person. Creates nothing."),
+}
+"""Role -> what it lets somebody do, in one line; `ROLE_CAPABILITIES` is what counts."""
+
 FROM_ABOVE = frozenset({Capability.ENTITY_MOVE, Capability.ENTITY_SUSPEND})
 """Held only below the entity of the membership: nobody lifts the suspension of what their own rights hang on."""
 
@@ -104,12 +115,13 @@ FROM_ABOVE = frozenset({Capability.ENTITY_MOVE, Capability.ENTITY_SUSPEND})
 def held_on(chain: Sequence[int], grants: Iterable[tuple[int | None, str]]) -> frozenset[str]:
     """Return the capabilities that `grants` (pairs of an entity's primary key, None: the platform, and a role) give.
 
-    `chain` holds the primary keys of an entity's ancestors and, last, its own.
+    `chain` holds the primary keys of an entity's ancestors and, last, its own; it is empty for the platform itself.
     """
     held: set[str] = set()
+    own = chain[-1] if chain else None
     for at, role in grants:
         if at is None or at in chain:
-            held |= ROLE_CAPABILITIES[role] - (FROM_ABOVE if at == chain[-1] else frozenset())
+            held |= ROLE_CAPABILITIES[role] - (FROM_ABOVE if at is not None and at == own else frozenset())
     return frozenset(held)
 
 

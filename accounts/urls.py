@@ -1,6 +1,6 @@
 from django.urls import path
 
-from accounts import views
+from accounts import views, views_invitations, views_members
 
 app_name = "accounts"
 urlpatterns = [
@@ -13,6 +13,13 @@ urlpatterns = [
     path("<entity_id:entity_id>/move/", views.move, name="move"),
     path("<entity_id:entity_id>/suspend/", views.suspend, name="suspend"),
     path("<entity_id:entity_id>/reactivate/", views.reactivate, name="reactivate"),
-    path("<entity_id:entity_id>/users/", views.users, name="users"),
+    path("users/", views_members.platform_users, name="platform_users"),
+    path("users/invite/", views_invitations.invite_to_platform, name="invite_to_platform"),
+    path("<entity_id:entity_id>/users/", views_members.users, name="users"),
+    path("<entity_id:entity_id>/users/invite/", views_invitations.invite, name="invite"),
+    path("members/<public_id:membership_id>/role/", views_members.change_role, name="change_role"),
+    path("members/<public_id:membership_id>/remove/", views_members.remove, name="remove"),
+    path("invitations/<public_id:invitation_id>/resend/", views_invitations.resend, name="resend"),
+    path("invitations/<public_id:invitation_id>/withdraw/", views_invitations.withdraw, name="withdraw"),
     path("<entity_id:entity_id>/activity/", views.activity, name="activity"),
 ]

@@ -15,9 +15,9 @@ from django.views.decorators.http import require_http_methods, require_safe
 
 from accounts import branches, lifecycle
 from accounts.forms import AddForm, AddMerchantForm, EditForm, MoveForm, ReasonForm
-from accounts.models import NESTING, AuditEvent, Entity, Membership, User
+from accounts.models import NESTING, AuditEvent, Entity, User
 from accounts.pages import account_trail, ask, posted
-from accounts.permissions import ROLE_CAPABILITIES, Capability, Role
+from accounts.permissions import Capability
 from accounts.standing import standing_of
 
 SEARCH_RESULTS = 20
@@ -144,19 +144,6 @@ def reactivate(request: HttpRequest, entity_id: str) -> HttpResponse:
 
     form = ReasonForm(posted(request))
     return ask(request, "accounts/reactivate.html", _verb_page(request, entity, "reactivate", form), act)
-
-
-@require_safe
-def users(request: HttpRequest, entity_id: str) -> HttpResponse:
-    """Who has access to this entity, through it or through one above it that the reader sees."""
-    entity = Entity.objects.get_permitted(request.user, Capability.MEMBER_VIEW, entity_id=entity_id)
-    context = entity_page(request, entity, "users")
-    members = Membership.objects.visible_to(request.user).filter(entity__in=context["standing"].above)
-    context |= {
-        "members": members.select_related("user", "entity").order_by("entity__lft", Lower("user__email")),
-        "roles": {role.label: [each.label for each in Capability if each in ROLE_CAPABILITIES[role]] for role in Role},
-    }
-    return render(request, "accounts/users.html", context)
 
 
 @require_safe

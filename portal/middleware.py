@@ -68,7 +68,8 @@ class PlainRefusals:
     def process_exception(self, request: HttpRequest, exception: Exception) -> HttpResponse | None:
         if not isinstance(exception, Refused):
             return None
-        template = "refused.html#dialog" if request.htmx else "refused.html"
+        inside = "refused.html#dialog" if request.htmx else "refused.html"
+        template = inside if request.user.is_authenticated else "refused_outside.html"
         context = {"sentence": str(exception), "section": "account", "back": self.address_of_object(request)}
         return render(request, template, context, status=HTTPStatus.CONFLICT)
 

@@ -6,6 +6,8 @@ from django.urls import include, path, re_path
 
 from accounts.signin import views as factors
 from accounts.views import add_merchant
+from accounts.views_invitations import accept, open_link
+from accounts.views_people import disable, enable
 from portal import health, metrics, views
 
 # Chosen one by one from django-allauth: nobody signs up alone, and an e-mail address is not changed by its owner.
@@ -23,6 +25,8 @@ auth = [
     path("factors/codes/", factors.recovery_codes, name="account_recovery_codes"),
     path("factors/<int:number>/rename/", factors.rename_passkey, name="account_rename_passkey"),
     path("factors/<int:number>/remove/", factors.remove_factor, name="account_remove_factor"),
+    path("invitation/", accept, name="accept_invitation"),
+    path("invitation/<public_id:invitation_id>/<path:secret>", open_link, name="invitation"),
     path("password/change/", sign_in.password_change, name="account_change_password"),
     path("password/reset/", sign_in.password_reset, name="account_reset_password"),
     path("password/reset/done/", sign_in.password_reset_done, name="account_reset_password_done"),
@@ -40,6 +44,8 @@ portal = (
         path("merchants/", views.merchants, name="merchants"),
         path("merchants.csv", views.merchants_export, name="merchants_export"),
         path("activity/", views.activity, name="activity"),
+        path("people/", views.people, name="people"),
+        path("people/<public_id:person_id>/", views.person, name="person"),
         path("settings/", views.settings, name="settings"),
         path("account/", views.account, name="account"),
         path("account/<entity_id:entity_id>/", views.entity, name="entity"),
@@ -56,5 +62,7 @@ urlpatterns = [
     path("", include("tokens.urls")),
     path("account/", include("accounts.urls")),
     path("merchants/add/", add_merchant, name="add_merchant"),
+    path("people/<public_id:person_id>/disable/", disable, name="disable_person"),
+    path("people/<public_id:person_id>/enable/", enable, name="enable_person"),
     path("", include(portal)),
 ]

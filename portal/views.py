@@ -1,22 +1,26 @@
 """Pages that show the account tree and the tokens together. They ask each app's querysets and own no rule."""
 
+from django.core.exceptions import PermissionDenied
 from django.core.paginator import Page, Paginator
 from django.db.models import Count, Q
 from django.db.models.functions import Lower
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
+from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_safe
 
 from accounts import branches, spreadsheets
-from accounts.models import AuditEvent, Entity
+from accounts import people as people_verbs
+from accounts.models import AuditEvent, Entity, User
 from accounts.pages import account_trail
 from accounts.permissions import Capability
 from accounts.standing import Standing
 from accounts.views import entity_page
 from portal.merchants import EXPORTED, LEAVES, MerchantFilter, exported, rows_for
 from portal.overview import totals_for
+from portal.people import dossier_of
 from tokens.models import EXPIRES_SOON, Token
 from tokens.owners import can_create
 from tokens.tables import PAGE, STATES, TokenFilter, TokenTable
@@ -70,6 +74,35 @@ def activity(request: HttpRequest) -> HttpResponse:
         "events": Paginator(events, PAGE).get_page(request.GET.get("page")),
     }
     return render(request, "portal/activity.html", context)
+
+
+@require_safe
+def people(request: HttpRequest) -> HttpResponse:
+    """Everybody who has or had access, for platform staff."""
+    if not request.user.has_platform_capability(Capability.MEMBER_VIEW):
+        raise PermissionDenied
+    text = request.GET.get("q", "").replace("\0", "").strip()[:80]
+    seen = User.objects.visible_to(request.user)
+    found = (seen.search(text) if text else seen).prefetch_related("memberships__entity").order_by(Lower("email"))
+    page = Paginator(found, PAGE).get_page(request.GET.get("page"))
+    context = {"section": "people", "breadcrumbs": [(_("Admin"), None), (_("People"), None)]}
+    return render(request, "portal/people.html", context | {"people": page, "query": text})
+
+
+@require_safe
+def person(request: HttpRequest, person_id: str) -> HttpResponse:
+    """One person: memberships, sessions, what they made; for platform staff."""
+    chosen = User.objects.get_permitted(request.user, Capability.MEMBER_VIEW, person_id=person_id)
+    dossier = dossier_of(chosen, reader=request.user)
+    context = {
+        "section": "people",
+        "breadcrumbs": [(_("Admin"), None), (_("People"), reverse("portal:people")), (str(chosen), None)],
+        "person": chosen,
+        "dossier": dossier,
+        "events": Paginator(dossier.events, PAGE).get_page(request.GET.get("page")),
+        "verbs": [verb for verb in people_verbs.CAPABILITY if people_verbs.can(verb, chosen, by=request.user)],
+    }
+    return render(request, "portal/person.html", context)
 
 
 @require_safe

@@ -1,12 +1,13 @@
 """Rows for tests: plain functions that go through the verbs wherever a person would."""
 
 import itertools
+from datetime import timedelta
 from functools import cache
 
 from django.contrib.auth.hashers import make_password
 
-from accounts import audit, lifecycle
-from accounts.models import Entity, Membership, User
+from accounts import audit, invitations, lifecycle
+from accounts.models import Entity, Invitation, Membership, User
 from accounts.permissions import Role
 from tokens import lifecycle as token_lifecycle
 from tokens.models import Token
@@ -50,6 +51,16 @@ def give_role(user: User, role: str, *, on: Entity | None = None) -> None:
 
 def make_administrator(entity: Entity) -> User:
     return make_user(Role.ADMINISTRATOR, on=entity)
+
+
+def make_invitation(entity: Entity | None, email: str = "", *, role: str = "", by: User) -> tuple[Invitation, str]:
+    """Return a new invitation, as if it had been sent two minutes ago, and the secret of its link."""
+    role = role or (Role.VIEWER if entity else Role.SUPPORT)
+    invitation, secret = invitations.invite(
+        entity, email=email or f"invited{next(_numbers)}@test.example", role=role, by=by
+    )
+    Invitation.objects.filter(pk=invitation.pk).update(sent_at=invitation.sent_at - timedelta(minutes=2))
+    return Invitation.objects.get(pk=invitation.pk), secret
 
 
 def make_token(merchant: Entity, **options) -> tuple[Token, str]:

@@ -20,7 +20,7 @@ from accounts.permissions import Role
 from accounts.signin import factors
 from tests.access_matrix import ADMIN_ROWS, MATRIX, MODELS_IN_ADMIN, PERSONAS
 from tests.accounts.signin.device import Device, make_passkey
-from tests.factories import SETUP, make_entity, make_merchant, make_token, make_user, put_into
+from tests.factories import SETUP, make_entity, make_invitation, make_merchant, make_token, make_user, put_into
 from tokens import rotation
 from tokens.keys import lifecycle as keys
 from tokens.keys.slots import SLOTS
@@ -66,8 +66,12 @@ def world(db):
         rotation.rotate(retiring, overlap=None, by=SETUP)
         tokens[merchant, "retiring"] = retiring
     make_passkey(clients["merchant"], Device())
+    colleagues = {merchant: make_user(Role.VIEWER, on=merchant) for merchant in (aurora, borealis)}
+    invited = {merchant: make_invitation(merchant, by=people["platform"])[0] for merchant in (aurora, borealis)}
     return {"aurora": aurora, "borealis": borealis, "harbour": harbour, "people": people, "clients": clients} | {
-        "tokens": tokens
+        "tokens": tokens,
+        "colleagues": colleagues,
+        "invited": invited,
     }
 
 
@@ -107,6 +111,14 @@ def address(name: str, world: dict, merchant: Entity | None) -> str:
         return reverse(name, args=[world["tokens"][merchant, status].key_id if merchant else MISSING_KEY])
     if name in {"account_rename_passkey", "account_remove_factor"}:
         return reverse(name, args=[factors.passkeys_of(world["people"]["merchant"]).get().pk])
+    if name in BY_MEMBERSHIP:
+        member = world["colleagues"][merchant].memberships.get() if merchant else None
+        return reverse(name, args=[member.membership_id if member else "mem_0000000000000000"])
+    if name in BY_INVITATION:
+        invitation = world["invited"][merchant].invitation_id if merchant else "inv_0000000000000000"
+        return reverse(name, args=[invitation, *(["x" * 43] if name == "invitation" else [])])
+    if name in BY_PERSON:
+        return reverse(name, args=[world["colleagues"][merchant].person_id if merchant else "usr_0000000000000000"])
     if name == "account_reset_password_from_key":
         return reverse(name, args=["1", "set-password"])
     if name.startswith("admin:"):
@@ -132,7 +144,8 @@ def admin_address(name: str, world: dict, merchant: Entity | None) -> str:
 
 
 BY_ENTITY = {
-    f"accounts:{verb}" for verb in ("branch", "users", "activity", "add", "edit", "move", "suspend", "reactivate")
+    f"accounts:{verb}"
+    for verb in ("branch", "users", "activity", "add", "edit", "move", "suspend", "reactivate", "invite")
 }
 BY_ENTITY |= {"tokens:key_promote", "tokens:key_signature"}
 BY_SLOT = {
@@ -143,7 +156,16 @@ BY_SLOT = {
 }
 """URL of a verb of a slot -> a slot in which it can be done."""
 
-HAS_OBJECT = BY_ENTITY | {"portal:entity", "tokens:developers", "tokens:add", "tokens:export"}
+BY_MEMBERSHIP = {"accounts:change_role", "accounts:remove"}
+BY_INVITATION = {"accounts:resend", "accounts:withdraw", "invitation"}
+BY_PERSON = {"portal:person", "disable_person", "enable_person"}
+HAS_OBJECT = (
+    BY_ENTITY
+    | BY_MEMBERSHIP
+    | BY_PERSON
+    | BY_INVITATION - {"invitation"}
+    | {"portal:entity", "tokens:developers", "tokens:add", "tokens:export"}
+)
 
 
 def typed(name: str, world: dict) -> dict[str, str]:
@@ -155,6 +177,9 @@ def typed(name: str, world: dict) -> dict[str, str]:
         "accounts:add_top": {"kind": "partner", "name": "Westfield Payments"},
         "accounts:edit": {"name": "Aurora Coffee Roasters"},
         "accounts:move": {"destination": "Northwind Payments"},
+        "accounts:invite": {"email": "new@test.example", "role": "viewer"},
+        "accounts:invite_to_platform": {"email": "new@test.example", "role": "support"},
+        "accounts:change_role": {"role": "developer"},
         "add_merchant": {"name": "Delta Flowers", "parent": "Harbour Group"},
         "tokens:add": wanted,
         "tokens:duplicate": wanted,
