@@ -15,7 +15,7 @@ from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.debug import sensitive_post_parameters, sensitive_variables
 from django.views.decorators.http import require_http_methods
 
-from accounts import invitations, letters
+from accounts import invitations, letters, stepup
 from accounts.forms_people import InviteForm, NewPersonForm
 from accounts.models import Entity, Invitation
 from accounts.pages import ask, posted
@@ -47,6 +47,7 @@ def resend(request: HttpRequest, invitation_id: str) -> HttpResponse:
     invitation = _managed(request, invitation_id)
 
     def act() -> tuple[str, str]:
+        stepup.require(request)
         _send(request, invitation, invitations.resend(invitation, by=request.user))
         return users_page(invitation.entity), ""
 
@@ -104,6 +105,7 @@ def accept(request: HttpRequest) -> HttpResponse:
 
 def _invite(request: HttpRequest, entity: Entity | None) -> HttpResponse:
     def act(email: str, role: str) -> tuple[str, str]:
+        stepup.require(request)  # a stolen session must not let anybody in for good
         invitation, secret = invitations.invite(entity, email=email, role=role, by=request.user)
         _send(request, invitation, secret)
         return users_page(entity), ""

@@ -10,7 +10,7 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_safe
 
-from accounts import branches, invitations, members
+from accounts import branches, invitations, members, stepup
 from accounts.forms import ReasonForm
 from accounts.forms_people import RoleForm
 from accounts.models import Entity, Invitation, Membership
@@ -54,6 +54,7 @@ def change_role(request: HttpRequest, membership_id: str) -> HttpResponse:
     membership = _membership(request, membership_id)
 
     def act(role: str) -> tuple[str, str]:
+        stepup.require(request)
         members.change_role(membership, role=role, by=request.user)
         return _back(request, membership), _("The role of %(person)s was changed.") % {"person": membership.user}
 

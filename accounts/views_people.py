@@ -5,7 +5,7 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods
 
-from accounts import people
+from accounts import people, stepup
 from accounts.forms import ReasonForm
 from accounts.models import User
 from accounts.pages import ask, posted
@@ -32,6 +32,7 @@ def enable(request: HttpRequest, person_id: str) -> HttpResponse:
     person = User.objects.get_permitted(request.user, people.CAPABILITY["enable"], person_id=person_id)
 
     def act(reason: str) -> tuple[str, str]:
+        stepup.require(request)
         people.enable(person, by=request.user, reason=reason)
         return person.get_absolute_url(), _("%(person)s may sign in again.") % {"person": person}
 
