@@ -2,7 +2,7 @@
 
 As Standard Webhooks 1.0 has it (`tokens.signing`). The body is the message itself, byte for byte. During a double run
 (S4-19) a message carries the signatures of both keys, and either key verifies one. No ORM here: two statements read,
-and one insert makes sure that a message is good once.
+and an insert makes sure that a message is good once.
 """
 
 import secrets

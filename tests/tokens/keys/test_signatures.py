@@ -95,11 +95,13 @@ def test_any_bytes_are_a_message(house: House):
 
 
 def test_signing_and_verifying_read_with_two_statements(house: House, django_assert_num_queries):
-    """The third of a verification is the insert that makes it good once."""
+    """Those of a verification after that are a look whether it is a replay, and the insert that makes it good once."""
     with django_assert_num_queries(2):
         signed = sign(house).told
-    with django_assert_num_queries(3):
+    with django_assert_num_queries(4):
         assert verify(house, signed)["valid"]
+    with django_assert_num_queries(3):
+        assert verify(house, signed)["reason"] == "replay"
     with django_assert_num_queries(2):
         assert not verify(house, signed, b"another")["valid"]
 
