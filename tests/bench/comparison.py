@@ -14,6 +14,7 @@ from pathlib import Path
 
 from tests.bench import in_process, over_http, report, stage
 
+COMPARED = ("keyhouse", "peers")
 KINDS = {"sqlite": "SQLite", "postgresql": "PostgreSQL"}
 PACKAGES = ("django", "granian", "psycopg", "djangorestframework", "django-rest-knox", "djangorestframework-api-key")
 
@@ -31,7 +32,7 @@ def compare(options: argparse.Namespace) -> Iterator[str]:
 
 def _filled(kind: str, folder: Path, options: argparse.Namespace, stack: ExitStack) -> Iterator[stage.House]:
     for tokens in options.tokens:
-        for project in stage.PROJECTS:
+        for project in COMPARED:
             name = f"keyhouse_bench_{project}_{tokens}"
             _say(f"{KINDS[kind]}: {project} with {report.sized(tokens)}")
             url = f"sqlite:///{folder}/{name}" if kind == "sqlite" else f"{options.postgresql}/{name}"

@@ -15,10 +15,14 @@ from pathlib import Path
 
 import psycopg
 
-from portal.management.commands.serve import granian
+from portal.server import granian
 from tests.processes import HOST, PATIENCE, ROOT, free_port
 
-PROJECTS = {"keyhouse": "portal.settings", "peers": "tests.bench.peers.settings"}
+PROJECTS = {
+    "keyhouse": "portal.settings",
+    "peers": "tests.bench.peers.settings",
+    "signing": "portal.settings",
+}
 SERVER_CORE, CLIENT_CORE = 0, 1
 
 
@@ -45,7 +49,7 @@ def house(project: str, tokens: int, *, url: str, folder: Path) -> Iterator[Hous
 
 
 def _environment(project: str, url: str, folder: Path) -> dict[str, str]:
-    secret = {name: secrets.token_hex(32) for name in ("SECRET_KEY", "TOKEN_PEPPERS", "AUDIT_KEY")}
+    secret = {name: secrets.token_hex(32) for name in ("SECRET_KEY", "TOKEN_PEPPERS", "VAULT_KEYS", "AUDIT_KEY")}
     (folder / "static").mkdir(exist_ok=True)
     return {
         **{name: value for name, value in os.environ.items() if not name.startswith("KEYHOUSE_")},

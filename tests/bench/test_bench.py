@@ -1,6 +1,7 @@
 """The benchmark's own pieces work; what it measures is only for a machine that is calm."""
 
 import importlib.util
+import shutil
 import subprocess
 import sys
 
@@ -25,6 +26,18 @@ def test_a_quick_run_measures_everything_in_process_and_leaves_nothing(tmp_path,
         assert f"| {what} |" in done.stdout
     assert "unknown key ID and wrong secret apart" in done.stdout
     assert not list(tmp_path.iterdir())
+
+
+def test_a_quick_run_of_signatures_measures_both_ways_and_leaves_nothing(tmp_path, monkeypatch):
+    if not shutil.which("wrk"):
+        pytest.skip("no wrk on this machine (apt-get install wrk)")
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
+    words = [sys.executable, "-m", "tests.bench.signatures", "--quick", "--database", "sqlite"]
+    done = subprocess.run(words, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    for what in ["`/gateway/signatures`", "`/gateway/signatures/verify`, a new message", "an empty 204, the ceiling"]:
+        assert f"| {what} |" in done.stdout
+    assert not list(tmp_path.glob("keyhouse-bench-*"))
 
 
 def test_without_the_peers_it_says_how_to_install_them():

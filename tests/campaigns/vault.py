@@ -7,6 +7,7 @@ and holds the value it was given, what the audit log tells is what the rows say,
 """
 
 import argparse
+import base64
 import hashlib
 import os
 import random
@@ -32,7 +33,7 @@ from accounts import audit
 from accounts.models import AuditEvent
 from tests import processes
 from tests.bench import bulk
-from tokens import vault
+from tokens import signing, vault
 from tokens.models import SharedKey
 
 SLOTS = [(slot, mode) for slot in SharedKey.Slot.values for mode in SharedKey.Mode.values]
@@ -139,8 +140,8 @@ class Campaign:
 
 
 def value_of(key_id: str) -> bytes:
-    """Return what the key with this ID holds: known without being written down anywhere."""
-    return hashlib.sha256(key_id.encode()).hexdigest().encode()
+    """Return what the key with this ID holds, an HMAC key: known without being written down anywhere."""
+    return signing.PREFIX.encode() + base64.b64encode(hashlib.sha256(key_id.encode()).digest())
 
 
 def is_whole(key: SharedKey) -> bool:
