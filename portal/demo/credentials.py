@@ -8,7 +8,7 @@ from portal.demo.entities import keeper
 from portal.demo.plans import GATEWAYS, Plan, plans_for, stopped
 from portal.demo.usage import buckets
 from portal.demo.world import World
-from tokens import digests, formats, ledger
+from tokens import digests, formats
 from tokens.models import Token, UsageBucket
 from tokens.permissions import write_scope
 from tokens.verification import GOOD
@@ -40,7 +40,6 @@ def issue(world: World) -> None:
             by = world.people[plan.author] if plan.author else keeper(world, merchant)
             issued[plan.alias] = _issue(world, lived, merchant, by=by, replaces=issued.get(plan.replaces))
     UsageBucket.objects.bulk_create(world.usage, batch_size=1000)
-    ledger.sum_up()
 
 
 def halted_entities() -> set[int]:

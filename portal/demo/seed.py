@@ -7,6 +7,7 @@ from django.db import transaction
 from accounts.models import User
 from portal.demo import credentials, entities, keys, people
 from portal.demo.world import World
+from tokens import ledger
 
 
 def seed(now: datetime) -> dict[str, str]:
@@ -23,6 +24,7 @@ def seed(now: datetime) -> dict[str, str]:
         people.appoint(world)
         credentials.issue(world)
         keys.fill(world)
+        ledger.sum_up()
         people.sign_in(world)
         world.history.write()
     return world.secrets
