@@ -12,11 +12,24 @@ from django.core.wsgi import get_wsgi_application
 from portal.bulkhead import Bulkhead
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "portal.settings")
-pages = Bulkhead(get_wsgi_application(), at_once=settings.PAGES_AT_ONCE)
+site = get_wsgi_application()
 
 from tokens.gateway import authorize, introspect, keys, signatures  # noqa: E402  apps are loaded before their models
 
-ENDPOINTS = {each.PATH: each.application for each in (authorize, introspect, keys)} | signatures.ENDPOINTS
+ENDPOINTS = {
+    authorize.PATH: authorize.application,
+    introspect.PATH: introspect.application,
+    signatures.SIGN: signatures.sign,
+}
+WRITING = {keys.PATH: keys.application, signatures.VERIFY: signatures.verify}
+"""They wait for the database's writer as pages do, and like pages they leave threads for decisions."""
+
+
+def _waiting(environ: dict, start_response: Callable) -> Iterable[bytes]:
+    return WRITING.get(environ["PATH_INFO"].rstrip("/"), site)(environ, start_response)
+
+
+pages = Bulkhead(_waiting, at_once=settings.PAGES_AT_ONCE)
 
 
 def application(environ: dict, start_response: Callable) -> Iterable[bytes]:

@@ -14,6 +14,7 @@ from tokens.gateway.merchants import Asked, asked, authenticated, bindings
 from tokens.gateway.problems import Problem, endpoint
 from tokens.vault import StoredKey
 
+SIGN, VERIFY = "/gateway/signatures", "/gateway/signatures/verify"
 MOST_BODY = 1_000_000
 """Bytes of a message."""
 
@@ -67,9 +68,6 @@ def verify(environ: dict) -> dict:
     key = question.keys[found]
     _count(question, key, "verified")
     return {"valid": True, "slot": key.slot, "key_id": key.key_id}
-
-
-ENDPOINTS = {"/gateway/signatures": sign, "/gateway/signatures/verify": verify}
 
 
 def _question(environ: dict) -> Asked:

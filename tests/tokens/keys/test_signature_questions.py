@@ -6,11 +6,13 @@ from contextlib import contextmanager
 from http import HTTPStatus
 
 import pytest
+from django.db import connection
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from accounts import lifecycle as entities
 from accounts.models import Entity
+from tests.accounts.elsewhere import Elsewhere
 from tests.factories import SETUP, make_entity, make_gateway, make_merchant, make_token, put_into
 from tests.tokens.conftest import with_another_secret
 from tests.tokens.keys.conftest import House
@@ -229,3 +231,16 @@ def test_a_database_that_cannot_answer_lets_nothing_pass_and_recovers(house: Hou
     answer = post(path, about(house.merchant), BODY, gateway=house.gateway_secret, **signed)
     assert answer.status == OK
     assert path == SIGN or answer.told["valid"]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_connection_that_died_while_it_was_idle_costs_no_verification(house: House):
+    """After a restart of PostgreSQL the thread that notes messages has a dead one."""
+    if connection.vendor != "postgresql":
+        pytest.skip("SQLite has no connections that could be cut")
+    assert verify(house, sign(house).told)["valid"]
+    signed, pid = sign(house).told, connection.connection.info.backend_pid
+    with Elsewhere() as elsewhere:
+        elsewhere.do(lambda: connection.cursor().execute("SELECT pg_terminate_backend(%s, 5000)", [pid]))
+    assert verify(house, signed)["valid"]
+    assert connection.connection.info.backend_pid != pid
