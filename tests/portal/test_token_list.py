@@ -99,6 +99,30 @@ def test_a_row_tells_alias_masked_token_type_status_and_use(client, merchant):
     assert row["Last used"].endswith("s ago")
 
 
+def test_a_row_copies_the_key_id_and_leads_to_the_token(client, merchant):
+    """S3-3, S3-5, C1: what can be copied on the grid is the key ID; the token itself is nowhere on the page."""
+    token, secret = make_token(merchant, alias="Checkout backend")
+    section = section_of(client, merchant)
+    (copied,) = section.all("button", class_="copy js-only")
+    assert copied.attributes["data-copy"] == token.key_id
+    assert copied.attributes["aria-label"] == "Copy the key ID of Checkout backend"
+    assert secret[-20:] not in client.get(merchant.get_absolute_url()).content.decode()
+    assert section.one("a", class_="cell-main").attributes["href"] == token.get_absolute_url()
+    assert main_of(client.get(token.get_absolute_url())).one("h1").text == "Checkout backend"
+
+
+@pytest.mark.parametrize("where", ["list", "token"])
+def test_what_each_status_means_stands_where_it_is_shown(client, merchant, where):
+    """S3-18 ... S3-21: Enabled at creation, Disabled until enabled, Revoked for ever, in a legend."""
+    token, _ = make_token(merchant)
+    page = main_of(client.get((merchant if where == "list" else token).get_absolute_url()))
+    legend = {each.one("dt").text: each.one("dd").text for each in page.one("details", class_="legend").all("div")}
+    assert list(legend) == ["Active", "Retiring", "Inactive", "Expired", "Revoked"]
+    assert legend["Active"].startswith("Enabled: required for use. Set automatically when a token is created.")
+    assert "may affect access to the data linked to it. Usable again only after" in legend["Inactive"]
+    assert "it cannot move to any other status, and there is no recovery" in legend["Revoked"]
+
+
 def test_a_token_never_used_says_so(client, merchant):
     """S0-20: no requests is told in words."""
     make_token(merchant, mode="test")

@@ -63,6 +63,19 @@ def test_the_form_asks_for_what_a_token_is_and_may_and_for_nothing_else(client, 
     assert "You will see the token once" in page.text
 
 
+@pytest.mark.parametrize("missing", [("alias",), ("description",), ("alias", "description")], ids=" and ".join)
+def test_name_and_description_are_optional_and_the_type_is_not(client, merchant, missing):
+    """S1-6, S1-9, S1-10."""
+    form = typed(description="The nightly run")
+    client.post(address(merchant), {name: value for name, value in form.items() if name not in missing})
+    token = Token.objects.get()
+    assert token.alias == ("API token 1" if "alias" in missing else "Checkout backend")
+    assert token.description == ("" if "description" in missing else "The nightly run")
+    del form["mode"]
+    assert client.post(address(merchant), form).status_code == HTTPStatus.UNPROCESSABLE_ENTITY
+    assert Token.objects.count() == 1
+
+
 def test_each_showing_of_the_form_has_a_key_of_its_own(client, merchant):
     keys = {main_of(client.get(address(merchant))).one("input", name="form_key").attributes["value"] for _ in range(3)}
     assert len(keys) == 3
