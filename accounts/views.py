@@ -3,7 +3,6 @@
 from functools import partial
 
 from django.core.exceptions import PermissionDenied
-from django.core.paginator import Paginator
 from django.db.models.functions import Lower
 from django.forms import Form
 from django.http import HttpRequest, HttpResponse
@@ -15,10 +14,11 @@ from django.views.decorators.http import require_http_methods, require_safe
 
 from accounts import branches, lifecycle
 from accounts.forms import AddForm, AddMerchantForm, EditForm, MoveForm, ReasonForm
-from accounts.models import NESTING, AuditEvent, Entity, User
+from accounts.models import NESTING, Entity, User
 from accounts.pages import account_trail, ask, posted
 from accounts.permissions import Capability
 from accounts.standing import standing_of
+from accounts.timeline import stretch
 
 SEARCH_RESULTS = 20
 PAGE = 25
@@ -150,9 +150,8 @@ def reactivate(request: HttpRequest, entity_id: str) -> HttpResponse:
 def activity(request: HttpRequest, entity_id: str) -> HttpResponse:
     """What happened to this entity and to everything below it, the newest first."""
     entity = Entity.objects.get_permitted(request.user, Capability.ACTIVITY_VIEW, entity_id=entity_id)
-    events = AuditEvent.objects.visible_to(request.user).below(entity).select_related("entity")
     context = entity_page(request, entity, "activity")
-    context["events"] = Paginator(events, PAGE).get_page(request.GET.get("page"))
+    context["stretch"] = stretch(request.user, within=entity, before=request.GET.get("before", ""))
     return render(request, "accounts/activity.html", context)
 
 

@@ -13,10 +13,11 @@ from django.views.decorators.http import require_safe
 
 from accounts import branches, spreadsheets
 from accounts import people as people_verbs
-from accounts.models import AuditEvent, Entity, User
+from accounts.models import Entity, User
 from accounts.pages import account_trail
 from accounts.permissions import Capability
 from accounts.standing import Standing
+from accounts.timeline import stretch
 from accounts.views import entity_page
 from portal.merchants import EXPORTED, LEAVES, MerchantFilter, exported, rows_for
 from portal.overview import totals_for
@@ -35,7 +36,7 @@ def dashboard(request: HttpRequest) -> HttpResponse:
         "section": "dashboard",
         "breadcrumbs": [(_("Dashboard"), None)],
         "totals": totals_for(request.user),
-        "events": AuditEvent.objects.visible_to(request.user).select_related("entity")[:RECENT],
+        "events": stretch(request.user, size=RECENT).events,
         "recent_tokens": _recent_tokens(request.user),
     }
     return render(request, "portal/dashboard.html", context)
@@ -67,11 +68,10 @@ def merchants_export(request: HttpRequest) -> HttpResponse:
 @require_safe
 def activity(request: HttpRequest) -> HttpResponse:
     """Everything that happened below what the reader may see, the newest first."""
-    events = AuditEvent.objects.visible_to(request.user).select_related("entity")
     context = {
         "section": "activity",
         "breadcrumbs": [(_("Admin"), None), (_("Activity"), None)],
-        "events": Paginator(events, PAGE).get_page(request.GET.get("page")),
+        "stretch": stretch(request.user, before=request.GET.get("before", "")),
     }
     return render(request, "portal/activity.html", context)
 

@@ -12,7 +12,8 @@ from django.utils import timezone
 from accounts import lifecycle
 from accounts.models import Entity
 from accounts.permissions import Role
-from tests.bench.scale import World, ask, pages
+from tests.bench.scale import ask, pages
+from tests.bench.world import World
 from tests.factories import make_administrator, make_entity, make_merchant, make_token, make_user, put_into
 from tokens import ledger
 from tokens.models import Token, UsageBucket
