@@ -14,7 +14,7 @@ from accounts.models import Entity, User
 from accounts.permissions import Capability, roles_with
 from accounts.querysets import EntityQuerySet, tops_of
 
-BRANCH = 200
+BRANCH = 100
 """Children drawn at once; the rest come on *Show more*."""
 
 

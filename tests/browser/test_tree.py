@@ -144,7 +144,7 @@ def test_open_branches_are_still_open_on_the_next_page(house, visit):
 
 
 def test_more_than_a_branch_holds_comes_on_show_more(house, visit, monkeypatch):
-    """Beyond 200 children (here: 4) the rest comes on demand, by keyboard; the count is unknown until all are there."""
+    """Beyond 100 children (here: 4) the rest comes on demand, by keyboard; the count is unknown until all are there."""
     monkeypatch.setattr(branches, "BRANCH", 4)
     for number in range(9):
         make_merchant(f"Shop {number}", under=house.company)
