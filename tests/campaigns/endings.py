@@ -102,14 +102,12 @@ def _switch(token: Token, question: bytes) -> Ending:
     )
 
 
-def _revocation(ground: Ground) -> Ending:
-    token, secret = make_token(ground.merchant)
-    return Ending(ground.ask(secret), lambda: put_into(token, "revoked"))
+def _by(end: Callable[[Token], Any]) -> Callable[[Ground], Ending]:
+    def way(ground: Ground) -> Ending:
+        token, secret = make_token(ground.merchant)
+        return Ending(ground.ask(secret), lambda: end(token))
 
-
-def _removal(ground: Ground) -> Ending:
-    token, secret = make_token(ground.merchant)
-    return Ending(ground.ask(secret), lambda: put_into(token, "removed"))
+    return way
 
 
 def _key_revocation(ground: Ground) -> Ending:
@@ -164,8 +162,9 @@ def _move(ground: Ground) -> Ending:
 
 WAYS: dict[str, Callable[[Ground], Ending]] = {
     "deactivation": _deactivation,
-    "revocation": _revocation,
-    "removal": _removal,
+    "revocation": _by(lambda token: put_into(token, "revoked")),
+    "condemnation": _by(partial(lifecycle.condemn, by=SETUP)),
+    "removal": _by(lambda token: put_into(token, "removed")),
     "key-revocation": _key_revocation,
     "key-renewal": _key_renewal,
     "end-of-overlap": _end_of_overlap,
