@@ -8,7 +8,7 @@ neither exists without the other (PCI DSS 4.0, 10.3).
 import hashlib
 import hmac
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
@@ -74,27 +74,39 @@ def record(
 
     Raises RuntimeError outside a transaction: an event must not outlive the change it tells of.
     """
+    (row,) = record_all(event, [(entity, target, details)], by=by)
+    return row
+
+
+def record_all(
+    event: AuditEvent.Type, told: Iterable[tuple[Entity | None, str, dict[str, object]]], *, by: Actor
+) -> list[AuditEvent]:
+    """Append an event of the same kind for each entity, target and details in `told`; otherwise as `record`.
+
+    Ten thousand take a second, because the chain is computed here and written in a few statements.
+    """
     if not connection.in_atomic_block:
         raise RuntimeError("An audit event is written in the transaction of its change.")
     _lock_chain()
     last = AuditEvent.objects.order_by("-number").values_list("number", "mac").first()
-    number, mac = last or (0, GENESIS)
-    known = came_from()
-    row = AuditEvent(
-        number=number + 1,
-        at=timezone.now(),
-        type=event,
-        actor=by if isinstance(by, User) else None,
-        actor_label=by.email if isinstance(by, User) else by.label,
-        entity=entity,
-        target=target,
-        details=details,
-        origin=known.address,
-        request_id=known.request_id,
-    )
-    row.mac = chain(bytes(mac), row)
-    row.save(force_insert=True)
-    return row
+    before, mac = last or (0, GENESIS)
+    mac, known, rows = bytes(mac), came_from(), []
+    for number, (entity, target, details) in enumerate(told, start=before + 1):
+        row = AuditEvent(
+            number=number,
+            at=timezone.now(),
+            type=event,
+            actor=by if isinstance(by, User) else None,
+            actor_label=by.email if isinstance(by, User) else by.label,
+            entity=entity,
+            target=target,
+            details=details,
+            origin=known.address,
+            request_id=known.request_id,
+        )
+        row.mac = mac = chain(mac, row)
+        rows.append(row)
+    return AuditEvent.objects.bulk_create(rows)
 
 
 def chain(previous: bytes, event: AuditEvent) -> bytes:

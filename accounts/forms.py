@@ -109,3 +109,25 @@ class ReasonForm(forms.Form):
 
     def clean_reason(self) -> str:
         return clean_text(self.cleaned_data["reason"], longest=200)
+
+
+class ImportForm(forms.Form):
+    """A CSV file, and, once it was looked at, its content again: what was shown is what is added."""
+
+    file = forms.FileField(
+        label=gettext_lazy("CSV file"),
+        required=False,
+        widget=forms.ClearableFileInput(attrs={"accept": ".csv,text/csv"}),
+    )
+    content = forms.CharField(required=False, strip=False, widget=forms.HiddenInput)
+
+    def clean(self) -> dict:
+        """Leave what was sent in `content`, as bytes."""
+        typed = super().clean() or {}
+        if typed.get("file"):
+            typed["content"] = typed["file"].read()
+        elif typed.get("content"):
+            typed["content"] = typed["content"].encode()
+        elif not self.errors:
+            self.add_error("file", _("Choose a file."))
+        return typed

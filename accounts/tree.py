@@ -6,7 +6,7 @@ the nodes again by their primary key, and only then lets mptt write.
 """
 
 import itertools
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 
 from django.db import connection, transaction
@@ -49,6 +49,105 @@ def insert(entity: Entity, *, under: int | None) -> Entity:
     return entity
 
 
+def graft(nodes: Sequence[Entity], parents: Sequence[Entity | int | None]) -> None:
+    """Store many new entities at once, each below its parent and behind what stands there already.
+
+    A parent is a stored entity, the place of an earlier one in `nodes`, or None (at the top). Their positions are
+    computed, and what stands behind them moves aside in one statement: 10,000 entities in a forest of 100,000 take
+    seconds, where one `insert` after the other would take minutes.
+    Raises Misplaced, having stored nothing, where one may not stand there or a parent is gone.
+    """
+    with locked():
+        anchors = _anchors({parent.pk for parent in parents if isinstance(parent, Entity)})
+        widths = [2] * len(nodes)
+        for place in reversed(range(len(nodes))):
+            if isinstance(under := parents[place], int):
+                widths[under] += widths[place]
+        for place, node in enumerate(nodes):
+            under = parents[place]
+            node.parent = nodes[under] if isinstance(under, int) else anchors[under.pk] if under else None
+            check_place(node.kind, node.parent)
+        _number(nodes, widths, begin=_make_room(nodes, widths))
+        generations: dict[int, list[Entity]] = {}
+        for node in nodes:
+            generations.setdefault(node.level, []).append(node)
+        for level in sorted(generations):  # a row needs the key of its parent
+            Entity.objects.bulk_create(generations[level])
+
+
+def _anchors(keys: set[int]) -> dict[int, Entity]:
+    """Return the stored parents of grafts as they are now, under the lock, by their primary keys."""
+    ordered = sorted(keys)
+    chunks = [ordered[start : start + 500] for start in range(0, len(ordered), 500)]  # as many as any SQLite takes
+    found = {entity.pk: entity for chunk in chunks for entity in Entity.objects.filter(pk__in=chunk)}
+    if len(found) < len(keys):
+        raise Misplaced(_("An entity below which you add does not exist any more."))
+    return found
+
+
+def _make_room(nodes: Sequence[Entity], widths: Sequence[int]) -> dict[int, int]:
+    """Move aside what stands behind the grafts; return where below each stored parent they begin, by its primary key.
+
+    A graft goes in just before the right bound of its parent. Every bound moves by the width of all that goes in
+    before it: a look into a table of those places, because one statement for each would move the forest each time.
+    """
+    wanted: dict[int, int] = {}
+    anchors: dict[int, Entity] = {}
+    for node, width in zip(nodes, widths, strict=True):
+        if node.parent is not None and node.parent.pk:
+            anchors[node.parent.pk] = node.parent
+            wanted[node.parent.pk] = wanted.get(node.parent.pk, 0) + width
+    begin, places = {}, []
+    for tree_id, group in itertools.groupby(sorted(anchors.values(), key=_right_end), lambda each: each.tree_id):
+        room = 0
+        for anchor in group:
+            begin[anchor.pk] = anchor.rght + room
+            room += wanted[anchor.pk]
+            places.append((tree_id, anchor.rght, room))
+    if places:
+        _move_aside(places)
+    return begin
+
+
+def _right_end(entity: Entity) -> tuple[int, int]:
+    return entity.tree_id, entity.rght
+
+
+def _move_aside(places: list[tuple[int, int, int]]) -> None:
+    """Move every bound at or behind a place of its tree by the room it needs; `places` are (tree_id, place, room)."""
+    room = """COALESCE((SELECT room FROM graft_room WHERE graft_room.tree_id = accounts_entity.tree_id
+        AND place <= accounts_entity.{0} ORDER BY place DESC LIMIT 1), 0)"""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "CREATE TEMPORARY TABLE graft_room (tree_id int, place int, room int, PRIMARY KEY (tree_id, place))"
+        )
+        cursor.executemany("INSERT INTO graft_room VALUES (%s, %s, %s)", places)
+        cursor.execute(
+            f"""UPDATE accounts_entity SET lft = lft + {room.format("lft")}, rght = rght + {room.format("rght")}
+            WHERE tree_id IN (SELECT tree_id FROM graft_room) AND rght >= (
+                SELECT MIN(place) FROM graft_room WHERE graft_room.tree_id = accounts_entity.tree_id
+            )"""  # noqa: S608  column names of our own
+        )
+        cursor.execute("DROP TABLE graft_room")
+
+
+def _number(nodes: Sequence[Entity], widths: Sequence[int], *, begin: dict[int, int]) -> None:
+    """Give each of `nodes`, parents first, the position that its parent has room for."""
+    last = Entity.objects.order_by("-tree_id").values_list("tree_id", flat=True).first() or 0
+    fresh = itertools.count(last + 1)
+    free: dict[int, int] = {}
+    for node, width in zip(nodes, widths, strict=True):
+        parent = node.parent
+        if parent is None:
+            node.tree_id, node.lft, node.level = next(fresh), 1, 0
+        else:
+            node.tree_id, node.level = parent.tree_id, parent.level + 1
+            node.lft = free.get(id(parent), begin.get(parent.pk, 0))
+            free[id(parent)] = node.lft + width
+        node.rght = node.lft + width - 1
+        free[id(node)] = node.lft + 1
+
+
 def move(pk: int, *, under: int | None) -> Entity:
     """Move the entity `pk` and its subtree to be the last child of `under` (None: to the top); return it.
 
@@ -65,15 +164,18 @@ def move(pk: int, *, under: int | None) -> Entity:
 
 def check_place(kind: str, parent: Entity | None) -> None:
     """Raise Misplaced unless an entity of `kind` may stand under `parent` (DESIGN 3)."""
-    if (parent.kind if parent else None) in NESTING[kind]:
+    check_nesting(kind, parent.kind if parent else None)
+
+
+def check_nesting(kind: str, above: str | None) -> None:
+    """Raise Misplaced unless an entity of `kind` may stand under one of the kind `above` (None: at the top)."""
+    if above in NESTING[kind]:
         return
-    label = Entity.Kind(kind).label
-    if parent is None:
-        raise Misplaced(_("A %(kind)s cannot stand at the top of the account tree.") % {"kind": label.lower()})
-    raise Misplaced(
-        _("A %(kind)s cannot stand under a %(parent)s.")
-        % {"kind": label.lower(), "parent": parent.get_kind_display().lower()}
-    )
+    words = {"kind": Entity.Kind(kind).label.lower()}
+    if above is None:
+        raise Misplaced(_("A %(kind)s cannot stand at the top of the account tree.") % words)
+    words["parent"] = Entity.Kind(above).label.lower()
+    raise Misplaced(_("A %(kind)s cannot stand under a %(parent)s.") % words)
 
 
 def _fresh(pk: int, *, held: bool = False) -> Entity:

@@ -1,6 +1,6 @@
 from django.urls import path
 
-from accounts import views, views_invitations, views_members
+from accounts import views, views_imports, views_invitations, views_members
 
 app_name = "accounts"
 urlpatterns = [
@@ -8,7 +8,9 @@ urlpatterns = [
     path("tree/<entity_id:entity_id>/", views.branch, name="branch"),
     path("search/", views.search, name="search"),
     path("add/", views.add_top, name="add_top"),
+    path("import/", views_imports.import_at_top, name="import_at_top"),
     path("<entity_id:entity_id>/add/", views.add, name="add"),
+    path("<entity_id:entity_id>/import/", views_imports.import_below, name="import_below"),
     path("<entity_id:entity_id>/edit/", views.edit, name="edit"),
     path("<entity_id:entity_id>/move/", views.move, name="move"),
     path("<entity_id:entity_id>/suspend/", views.suspend, name="suspend"),

@@ -92,6 +92,7 @@ TEMPLATES = [
         },
     },
 ]
+FILE_UPLOAD_HANDLERS = ["portal.uploads.Bounded"]
 FORM_RENDERER = "django.forms.renderers.TemplatesSetting"
 CRISPY_ALLOWED_TEMPLATE_PACKS = CRISPY_TEMPLATE_PACK = "bootstrap5"
 DJANGO_TABLES2_TEMPLATE = "components/table.html"

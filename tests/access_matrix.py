@@ -59,6 +59,10 @@ accounts:add_top                        GET   200 403 403 403 403 403 403 403 40
 accounts:add_top                        POST  302 403 403 403 403 403 403 403 403 302
 accounts:add                            GET   200 403 200 200 403 403 404 403 404 302
 accounts:add                            POST  302 403 302 302 403 403 404 403 404 302
+accounts:import_below                   GET   200 403 200 200 403 403 404 403 404 302
+accounts:import_below                   POST  302 403 302 302 403 403 404 403 404 302
+accounts:import_at_top                  GET   200 403 403 403 403 403 403 403 403 302
+accounts:import_at_top                  POST  302 403 403 403 403 403 403 403 403 302
 accounts:edit                           GET   200 403 200 200 403 403 404 403 404 302
 accounts:edit                           POST  302 403 302 302 403 403 404 403 404 302
 accounts:move                           GET   200 403 200 403 403 403 404 403 404 302

@@ -145,9 +145,20 @@ def admin_address(name: str, world: dict, merchant: Entity | None) -> str:
 
 BY_ENTITY = {
     f"accounts:{verb}"
-    for verb in ("branch", "users", "activity", "add", "edit", "move", "suspend", "reactivate", "invite")
+    for verb in (
+        "branch",
+        "users",
+        "activity",
+        "add",
+        "edit",
+        "move",
+        "suspend",
+        "reactivate",
+        "invite",
+        "import_below",
+    )
 }
-BY_ENTITY |= {"tokens:key_promote", "tokens:key_signature"}
+BY_ENTITY |= {"accounts:invite", "accounts:import_below", "tokens:key_promote", "tokens:key_signature"}
 BY_SLOT = {
     "tokens:key_create": "rest_primary",
     "tokens:key_renew": "encryption",
@@ -175,6 +186,8 @@ def typed(name: str, world: dict) -> dict[str, str]:
     return {
         "accounts:add": {"kind": "channel", "name": "Pop-up shop"},
         "accounts:add_top": {"kind": "partner", "name": "Westfield Payments"},
+        "accounts:import_below": {"content": "name,kind\nPop-up shop,channel", "confirmed": "yes"},
+        "accounts:import_at_top": {"content": "name,kind\nWestfield,partner", "confirmed": "yes"},
         "accounts:edit": {"name": "Aurora Coffee Roasters"},
         "accounts:move": {"destination": "Northwind Payments"},
         "accounts:invite": {"email": "new@test.example", "role": "viewer"},
