@@ -21,7 +21,7 @@ REASONS = {
     "expired": _("The token had expired"),
     "suspended": _("The merchant, or an entity above it, was suspended"),
     "kind": _("Another kind of token was asked for"),
-    "mode": _("Live was asked for with a test token, or the other way round"),
+    "mode": _("Live was asked for with a test token, or test with a live one"),
     "entity": _("Asked for an entity that is not this merchant's"),
     "network": _("From an address outside the allowed networks"),
     "permission": _("The token does not have the permission"),
@@ -34,6 +34,13 @@ REASONS = {
 The last three stand beside the gateway that asked, in the Django admin. Even a wrong secret: key IDs are public, and
 whoever presents one without its secret must not be able to fill the figures of its owner.
 """
+
+
+WRONG_WAY = {
+    "live": _("Test was asked for, and this is a live token"),
+    "test": _("Live was asked for, and this is a test token"),
+}
+"""The same for `mode`, where it is known which of the two the token is."""
 
 
 @dataclass(slots=True)
@@ -123,7 +130,13 @@ def refusals_of(token: Token) -> list[tuple[str, int]]:
     """Return (why, how often) for the refusals of the last 24 hours, the most frequent first."""
     buckets = UsageBucket.objects.filter(token=token, hour__gte=first_hour()).exclude(outcome=GOOD)
     counts = buckets.values_list("outcome").annotate(total=Sum("count")).order_by("-total", "outcome")
-    return [(REASONS.get(outcome, outcome), total) for outcome, total in counts]
+    return [(_reason(token, outcome), total) for outcome, total in counts]
+
+
+def _reason(token: Token, outcome: str) -> str:
+    if outcome == "mode" and token.kind != Token.Kind.GATEWAY:
+        return WRONG_WAY[token.mode]
+    return REASONS.get(outcome, outcome)
 
 
 def first_hour() -> datetime:
