@@ -11,7 +11,7 @@ from django.views.decorators.debug import sensitive_variables
 
 from accounts import audit
 from accounts.models import AuditEvent, User
-from accounts.signin import attempts, passwords
+from accounts.signin import attempts, passwords, sessions
 
 NOBODY = "nobody@keyhouse.invalid"
 """Whose password is checked where a try is not to be evaluated: it takes as long as for anybody unknown."""
@@ -63,6 +63,10 @@ class SignInAdapter(DefaultAccountAdapter):
             passwords.store(user, password)
             audit.record(AuditEvent.Type.PASSWORD_CHANGED, by=user, target=user.person_id)
         attempts.forget(attempts.Kind.PASSWORD, user.email, audit.came_from().address)
+        if context.request and context.request.user == user:
+            sessions.end_others(context.request)
+        else:
+            sessions.end_all(user)
 
     def logout(self, request: HttpRequest) -> None:
         user = request.user

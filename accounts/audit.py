@@ -9,8 +9,6 @@ import hashlib
 import hmac
 import json
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
-from contextvars import ContextVar
 from dataclasses import dataclass
 from datetime import UTC
 
@@ -19,6 +17,9 @@ from django.db import connection
 from django.utils import timezone
 
 from accounts.models import AuditEvent, Entity, User
+from accounts.origin import came_from, origin
+
+__all__ = ["Actor", "Operator", "came_from", "origin", "record", "verify"]
 
 ADVISORY_LOCK = 0x4B48_0002
 """Number of the PostgreSQL advisory lock that lets one transaction at a time extend the chain."""
@@ -35,32 +36,6 @@ class Operator:
 
 
 Actor = User | Operator
-
-
-@dataclass(frozen=True, slots=True)
-class Origin:
-    """Where a change came from: the caller's address and the ID of the request."""
-
-    address: str = ""
-    request_id: str = ""
-
-
-_origin: ContextVar[Origin] = ContextVar("audit_origin", default=Origin())  # noqa: B039  Origin is frozen
-
-
-@contextmanager
-def origin(address: str, request_id: str) -> Iterator[None]:
-    """Note where everything recorded inside the block came from."""
-    token = _origin.set(Origin(address[:45], request_id[:32]))
-    try:
-        yield
-    finally:
-        _origin.reset(token)
-
-
-def came_from() -> Origin:
-    """Return where what happens now came from."""
-    return _origin.get()
 
 
 def record(

@@ -45,6 +45,7 @@ class EventType(models.TextChoices):
     SIGNED_IN = "session.started", _("Signed in")
     SIGN_IN_FAILED = "session.refused", _("Sign-in refused")
     SIGNED_OUT = "session.ended", _("Signed out")
+    SIGNED_OUT_ELSEWHERE = "session.ended_elsewhere", _("Signed out in other browsers")
     SIGN_IN_LOCKED = "session.locked", _("Sign-in locked after many tries")
     IDENTITY_PROVED = "session.proved", _("Identity confirmed")
     PROOF_REFUSED = "session.proof_refused", _("Confirmation of identity refused")

@@ -25,7 +25,7 @@ from accounts.querysets import (
     MembershipQuerySet,
     PersonQuerySet,
 )
-from accounts.signin.models import FormerPassword, Tries  # noqa: F401  Django finds them here
+from accounts.signin.models import FormerPassword, Session, Tries  # noqa: F401  Django finds them here
 
 
 class Entity(MPTTModel):

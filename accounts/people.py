@@ -4,10 +4,11 @@ from django.db import transaction
 from django.db.models import Exists, OuterRef
 from django.utils.translation import gettext as _
 
-from accounts import audit, members, sessions
+from accounts import audit, members
 from accounts.models import AuditEvent, Entity, Membership, User
 from accounts.permissions import Capability, Role
 from accounts.refusals import Refused
+from accounts.signin.sessions import end_all
 
 CAPABILITY = {"disable": Capability.PERSON_DISABLE, "enable": Capability.PERSON_ENABLE}
 """Verb -> the capability it needs on the whole platform."""
@@ -72,6 +73,6 @@ def _switch(person: User, event: AuditEvent.Type, *, by: audit.Actor, reason: st
     before = person.is_active
     if not User.objects.filter(pk=person.pk, is_active=before).update(is_active=not before):
         raise Refused(_("Somebody else has changed this meanwhile. Nothing was changed now."))
-    sessions.end_all(person)
+    end_all(person)
     details = {"reason": reason} if reason else {}
     audit.record(event, by=by, target=person.person_id, person=person.email, **details)

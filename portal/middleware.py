@@ -12,7 +12,7 @@ from django.urls import reverse
 
 from accounts import audit, stepup
 from accounts.refusals import Refused
-from accounts.signin import factors
+from accounts.signin import factors, sessions
 
 Next = Callable[[HttpRequest], HttpResponse]
 
@@ -82,6 +82,27 @@ class PlainRefusals:
         if "entity_id" in about:
             return reverse("portal:entity", args=[about["entity_id"]])
         return reverse("portal:account")
+
+
+class Presence:
+    """Note that somebody is there, so that their session lasts on.
+
+    What a script asks by itself is no sign of life: the state of the session, or whatever says so in a header.
+    """
+
+    ASKED_BY_SCRIPTS = "account_session"
+    HEADER = "X-Keyhouse-Unattended"
+
+    def __init__(self, get_response: Next) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        return self.get_response(request)
+
+    def process_view(self, request: HttpRequest, view: Callable, *_view: object) -> None:
+        by_itself = request.resolver_match.view_name == self.ASKED_BY_SCRIPTS or self.HEADER in request.headers
+        if getattr(view, "login_required", True) and not by_itself and request.user.is_authenticated:
+            sessions.note_presence(request.session)
 
 
 class SecondFactorFirst:

@@ -2,12 +2,12 @@
 
 from dataclasses import dataclass
 
-from django.contrib.sessions.models import Session
 from django.db.models import QuerySet
 
-from accounts import people, sessions
+from accounts import people
 from accounts.members import memberships_of
-from accounts.models import AuditEvent, Entity, Membership, User
+from accounts.models import AuditEvent, Entity, Membership, Session, User
+from accounts.signin.sessions import sessions_of
 from tokens.models import SharedKey, Token
 
 RECENT = 10
@@ -44,7 +44,7 @@ def dossier_of(person: User, *, reader: User) -> Dossier:
     return Dossier(
         memberships=memberships_of(person),
         administers_alone=people.administers_alone(person),
-        sessions=sessions.sessions_of(person) if person.is_active else [],
+        sessions=list(sessions_of(person)) if person.is_active else [],
         tokens=_made(Token.objects.visible_to(reader).filter(**by_person).select_related("entity")),
         keys=_made(SharedKey.objects.visible_to(reader).filter(**by_person).select_related("entity")),
         entities=_made(Entity.objects.visible_to(reader).filter(**by_person)),

@@ -35,7 +35,6 @@ INSTALLED_APPS = [
     "portal.apps.KeyhouseAdminConfig",
     "django.contrib.auth",
     "django.contrib.contenttypes",
-    "django.contrib.sessions",
     "django.contrib.messages",
     "django.forms",
     "whitenoise.runserver_nostatic",
@@ -68,6 +67,7 @@ MIDDLEWARE = [
     "portal.middleware.AuditOrigin",
     "portal.middleware.NeverStored",
     "portal.middleware.PlainRefusals",
+    "portal.middleware.Presence",
     "portal.middleware.SecondFactorFirst",
     "portal.middleware.StepUp",
 ]
@@ -170,7 +170,8 @@ SECURE_HSTS_INCLUDE_SUBDOMAINS = HTTPS
 SESSION_COOKIE_NAME = "__Host-keyhouse" if HTTPS else "keyhouse"
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = HTTPS
 SESSION_COOKIE_SAMESITE = "Lax"
-SESSION_COOKIE_AGE = 12 * 3600
+SESSION_ENGINE = "accounts.signin.sessions"  # 15 minutes without a sign of life, 12 hours at most
+SESSION_EXPIRE_AT_BROWSER_CLOSE = True
 CSRF_COOKIE_NAME = "__Host-keyhouse-csrf" if HTTPS else "keyhouse-csrf"
 CSRF_COOKIE_HTTPONLY = True
 MESSAGE_STORAGE = "django.contrib.messages.storage.session.SessionStorage"

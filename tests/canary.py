@@ -4,9 +4,9 @@ import base64
 from collections.abc import Iterable
 from pathlib import Path
 
-from django.contrib.sessions.models import Session
 from django.db import connection
 
+from accounts.models import Session
 from tokens import formats
 from tokens.signing import PREFIX, secret_of
 

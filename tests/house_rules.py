@@ -31,10 +31,11 @@ WRITES = {"update", "create", "get_or_create", "update_or_create", "acreate", "a
 
 BARE_SAVE_ALLOWED: dict[str, str] = {
     "accounts/signin/factors.py: removed.delete": "what somebody removed must open nothing; the event stays",
+    "accounts/signin/sessions.py: ended.delete": "a session is no record, and one that is over must not come back",
+    "accounts/signin/sessions.py: Session.objects.filter(pk=at_rest(key)).delete": "the same, for the present one",
     "accounts/signin/passwords.py: too_old.delete": "the hash of a password is kept no longer than it is compared with",
     "accounts/signin/factors.py: left.delete": "the same, for all of a person's factors at once",
     "accounts/members.py: ended.delete": "what overlooks a mark of the end would let somebody in; the log remembers",
-    "accounts/sessions.py: ended.delete": "a session is no record, and one that is over must not come back",
 }
 """`path: call` -> why a full save or a delete is right there, e.g. {"accounts/x.py: form.save": "because ..."}."""
 

@@ -17,7 +17,7 @@ from django.urls import URLPattern, URLResolver, get_resolver, reverse
 
 from accounts.models import Entity
 from accounts.permissions import Role
-from accounts.signin import factors
+from accounts.signin import factors, sessions
 from tests.access_matrix import ADMIN_ROWS, MATRIX, MODELS_IN_ADMIN, PERSONAS
 from tests.accounts.signin.device import Device, make_passkey
 from tests.factories import SETUP, make_entity, make_invitation, make_merchant, make_token, make_user, put_into
@@ -25,7 +25,7 @@ from tokens import rotation
 from tokens.keys import lifecycle as keys
 from tokens.keys.slots import SLOTS
 
-WRITTEN_BY_GET = {"django_session", "accounts_auditevent"}
+WRITTEN_BY_GET = {"accounts_session", "accounts_auditevent"}
 """A look at the sign-in page may store a session; a look in the Django admin is an audit event. Nothing else."""
 
 
@@ -119,6 +119,8 @@ def address(name: str, world: dict, merchant: Entity | None) -> str:
         return reverse(name, args=[invitation, *(["x" * 43] if name == "invitation" else [])])
     if name in BY_PERSON:
         return reverse(name, args=[world["colleagues"][merchant].person_id if merchant else "usr_0000000000000000"])
+    if name == "account_end_session":
+        return reverse(name, args=[sessions.sessions_of(world["people"]["merchant"]).last().pk])
     if name == "account_reset_password_from_key":
         return reverse(name, args=["1", "set-password"])
     if name.startswith("admin:"):

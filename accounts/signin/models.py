@@ -1,6 +1,9 @@
 """What is stored about signing in, beside the second factors, which django-allauth keeps."""
 
+from importlib import import_module
+
 from django.conf import settings
+from django.contrib.sessions.base_session import AbstractBaseSession
 from django.db import models
 from django.db.models.functions import Now
 from django.utils.translation import gettext_lazy as _
@@ -40,3 +43,19 @@ class FormerPassword(models.Model):
 
     def __str__(self) -> str:
         return f"{self.replaced_at:%Y-%m-%d}"
+
+
+class Session(AbstractBaseSession):
+    """A browser somebody is signed in with. Its key is stored as a hash; see `accounts.signin.sessions`."""
+
+    user = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, null=True, related_name="+", editable=False)
+    seen_at = models.DateTimeField(_("last seen"), editable=False)
+
+    class Meta(AbstractBaseSession.Meta):
+        indexes = [models.Index(fields=["user", "-seen_at"], name="session_of_user")]
+
+    @classmethod
+    def get_session_store_class(cls) -> type:
+        """Return the store that reads what is kept here, as Django asks for it."""
+        store: type = import_module(settings.SESSION_ENGINE).SessionStore
+        return store

@@ -7,7 +7,7 @@ from allauth.mfa.adapter import get_adapter
 from django.conf import settings
 from django.contrib import messages
 from django.forms import Form
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils.translation import gettext as _
@@ -18,7 +18,7 @@ from django.views.decorators.http import require_http_methods, require_safe
 from accounts import stepup, trust
 from accounts.pages import ask, posted, shown_as
 from accounts.refusals import Refused
-from accounts.signin import factors, passkeys
+from accounts.signin import factors, passkeys, sessions
 from accounts.signin.forms import AddAppForm, AddPasskeyForm, RenamePasskeyForm
 
 ENTRANCE, MANAGE = "allauth/layouts/entrance.html", "allauth/layouts/manage.html"
@@ -32,8 +32,46 @@ def overview(request: HttpRequest) -> HttpResponse:
         "factors": factors.second_factors_of(user),
         "has_app": factors.has_app(user),
         "codes_left": factors.recovery_codes_left(user),
+        "sessions": [
+            (each, each.get_decoded(), sessions.is_this_one(each, request)) for each in sessions.sessions_of(user)
+        ],
     }
     return render(request, "account/factors.html", context)
+
+
+@require_http_methods(["GET", "POST"])
+def session(request: HttpRequest) -> JsonResponse:
+    """How long this session lasts, for the script that warns; on POST, longer. Being asked is no sign of life."""
+    if request.method == "POST":
+        sessions.note_presence(request.session, at_once=True)
+    return JsonResponse(
+        {"left": sessions.seconds_left(request.session), "can_last": sessions.can_last(request.session)}
+    )
+
+
+@require_http_methods(["GET", "POST"])
+def end_session(request: HttpRequest, key: str) -> HttpResponse:
+    """Sign out in another browser."""
+    other = sessions.get(request.user, key)
+
+    def act() -> tuple[str, str]:
+        sessions.end(other, by=request.user)
+        return reverse("account_factors"), _("You are signed out there.")
+
+    context = _frame(request, _("Sign out there")) | {"form": Form(posted(request)), "where": other.get_decoded()}
+    return ask(request, "account/end_session.html", context, act)
+
+
+@require_http_methods(["GET", "POST"])
+def end_other_sessions(request: HttpRequest) -> HttpResponse:
+    """Sign out in every other browser."""
+
+    def act() -> tuple[str, str]:
+        sessions.end_others(request)
+        return reverse("account_factors"), _("You are signed out everywhere but here.")
+
+    context = _frame(request, _("Sign out everywhere else")) | {"form": Form(posted(request))}
+    return ask(request, "account/end_session.html", context, act)
 
 
 @require_safe
@@ -73,7 +111,7 @@ def add_app(request: HttpRequest) -> HttpResponse:
 def add_passkey(request: HttpRequest) -> HttpResponse:
     """Make a passkey: with it the reader signs in without a password."""
     stepup.require(request)
-    form = AddPasskeyForm(posted(request), initial={"name": _name_of_device(request)})
+    form = AddPasskeyForm(posted(request), initial={"name": trust.system_of(request) or _("Security key")})
     if request.method == "POST" and form.is_valid():
         fresh = factors.add_passkey(request.user, **form.cleaned_data)
         return _added(request, fresh, _("The passkey is set up."))
@@ -105,6 +143,7 @@ def remove_factor(request: HttpRequest, number: int) -> HttpResponse:
     def act() -> tuple[str, str]:
         factors.remove(factor, by=request.user)
         trust.prove(request)
+        sessions.end_others(request)
         return reverse("account_factors"), _("It was removed. Nobody can sign in with it any more.")
 
     context = _frame(request, _("Remove second factor")) | {"form": Form(posted(request)), "factor": factor}
@@ -127,6 +166,7 @@ def recovery_codes(request: HttpRequest) -> HttpResponse:
 def _added(request: HttpRequest, fresh: list[str], message: str) -> HttpResponse:
     """Answer where a factor was added: with the recovery codes that came with it, or with the list."""
     trust.prove(request)
+    sessions.end_others(request)
     messages.success(request, message)
     return _shown(request, fresh) if fresh else redirect("account_factors")
 
@@ -149,10 +189,3 @@ def _frame(request: HttpRequest, title: str) -> dict:
         "is_enrolling": outside,
         "is_required": settings.REQUIRE_MFA,
     }
-
-
-def _name_of_device(request: HttpRequest) -> str:
-    """Return a first name for a passkey that is made here, to be overwritten."""
-    agent = request.headers.get("User-Agent", "")
-    systems = {"iPhone": "iPhone", "iPad": "iPad", "Android": "Android", "Windows": "Windows", "Mac OS": "Mac"}
-    return next((name for word, name in systems.items() if word in agent), _("Security key"))

@@ -17,7 +17,7 @@ function release(form) {
 // In the capture phase: before htmx hears of it.
 document.addEventListener("submit", (event) => {
   const form = event.target;
-  if (form.method !== "post") return;
+  if (form.method !== "post" || form.closest("[data-session]")) return; // staying signed in may be said again
   if (sent.has(form)) {
     event.preventDefault();
     event.stopImmediatePropagation();
