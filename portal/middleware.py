@@ -1,14 +1,17 @@
-"""What holds for every page: where an audit event came from, what is never stored, how a refusal is told."""
+"""What holds for every page: who may send it what, where an event came from, what is never stored, who has to do what
+first, and how a refusal is told."""
 
 import secrets
 from collections.abc import Callable
 from http import HTTPStatus
 from ipaddress import ip_address
+from types import MappingProxyType
 
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
+from django.views.csrf import csrf_failure
 
 from accounts import audit, stepup
 from accounts.refusals import Refused
@@ -37,6 +40,49 @@ class AuditOrigin:
             return str(ip_address(appended))
         except ValueError:
             return ""
+
+
+class Isolation:
+    """Keep other sites out: they embed nothing of ours, open no window into it and send it no forms.
+
+    The check of where a form comes from stands beside the key in it (OWASP ASVS 5.0, 3.5.1): browsers say it, and no
+    page can make them say something else. What is no browser says nothing and is let through.
+    """
+
+    HEADERS = MappingProxyType(
+        {
+            "Cross-Origin-Resource-Policy": "same-origin",
+            "Permissions-Policy": ", ".join(
+                [
+                    *(f"{each}=(self)" for each in ("publickey-credentials-create", "publickey-credentials-get")),
+                    "clipboard-write=(self)",
+                    *(f"{each}=()" for each in ("camera", "geolocation", "microphone", "payment", "usb")),
+                    *(f"{each}=()" for each in ("display-capture", "midi", "screen-wake-lock", "serial", "hid")),
+                ]
+            ),
+        }
+    )
+    SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
+    LEAVING = frozenset({"account_logout", "admin:logout"})
+
+    def __init__(self, get_response: Next) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        response = csrf_failure(request) if self.is_foreign(request) else self.get_response(request)
+        for name, value in self.HEADERS.items():
+            response.headers.setdefault(name, value)
+        left = request.method == "POST" and request.resolver_match and request.resolver_match.view_name in self.LEAVING
+        if left:
+            response.headers["Clear-Site-Data"] = '"cache", "storage"'
+        return response
+
+    @classmethod
+    def is_foreign(cls, request: HttpRequest) -> bool:
+        """Whether a page of another origin, one that is not named in KEYHOUSE_ORIGINS, sends this."""
+        if request.method in cls.SAFE or request.headers.get("Sec-Fetch-Site", "same-origin") == "same-origin":
+            return False
+        return request.headers.get("Origin") not in settings.CSRF_TRUSTED_ORIGINS
 
 
 class NeverStored:

@@ -53,6 +53,8 @@ INSTALLED_APPS = [
 
 MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "portal.middleware.Isolation",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "csp.middleware.CSPMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
@@ -158,6 +160,7 @@ CONTENT_SECURITY_POLICY = {
         "img-src": ["'self'", "data:"],
         **{directive: ["'self'"] for directive in _OWN},
         **{directive: ["'none'"] for directive in _NOTHING},
+        "upgrade-insecure-requests": HTTPS,
     },
 }
 SECURE_CONTENT_TYPE_NOSNIFF = True

@@ -100,6 +100,14 @@ STATUS_FOR |= {"extend": "retiring", "end": "retiring", "cancel": "retiring"}
 """Verb of a token -> the state in which it can be done, where that is not active."""
 
 
+OF_MERCHANT = {
+    "account_rename_passkey": lambda person: factors.passkeys_of(person).get().pk,
+    "account_remove_factor": lambda person: factors.passkeys_of(person).get().pk,
+    "account_end_session": lambda person: sessions.sessions_of(person).last().pk,
+}
+"""What belongs to the persona *merchant* alone, and how an address names it."""
+
+
 def address(name: str, world: dict, merchant: Entity | None) -> str:
     """Return the URL `name` for an object of `merchant`, or for one that does not exist."""
     if name in {"portal:entity", "tokens:developers", "tokens:add", "tokens:export"} or name in BY_ENTITY:
@@ -109,8 +117,8 @@ def address(name: str, world: dict, merchant: Entity | None) -> str:
     if name.startswith("tokens:"):
         status = STATUS_FOR.get(name.split(":")[1], "active")
         return reverse(name, args=[world["tokens"][merchant, status].key_id if merchant else MISSING_KEY])
-    if name in {"account_rename_passkey", "account_remove_factor"}:
-        return reverse(name, args=[factors.passkeys_of(world["people"]["merchant"]).get().pk])
+    if name in OF_MERCHANT:
+        return reverse(name, args=[OF_MERCHANT[name](world["people"]["merchant"])])
     if name in BY_MEMBERSHIP:
         member = world["colleagues"][merchant].memberships.get() if merchant else None
         return reverse(name, args=[member.membership_id if member else "mem_0000000000000000"])
@@ -119,8 +127,6 @@ def address(name: str, world: dict, merchant: Entity | None) -> str:
         return reverse(name, args=[invitation, *(["x" * 43] if name == "invitation" else [])])
     if name in BY_PERSON:
         return reverse(name, args=[world["colleagues"][merchant].person_id if merchant else "usr_0000000000000000"])
-    if name == "account_end_session":
-        return reverse(name, args=[sessions.sessions_of(world["people"]["merchant"]).last().pk])
     if name == "account_reset_password_from_key":
         return reverse(name, args=["1", "set-password"])
     if name.startswith("admin:"):

@@ -83,12 +83,17 @@ def visit(live_server: LiveServer, new_context: Callable[..., BrowserContext]) -
         if message.type == "error" and not EXPECTED.search(message.text):
             faults.append(f"{message.text} ({message.location.get('url', '')})")
 
+    def stay(url: str) -> None:
+        if not url.startswith((live_server.url, "data:", "blob:")):
+            faults.append(f"Something was fetched from {url}.")
+
     def open_page(user: User | Client | None = None, **options) -> Page:
         context = new_context(base_url=live_server.url, reduced_motion="reduce", **options)
         context.set_default_timeout(10_000)
         if user:
             sign_in(context, user, live_server.url)
         context.on("console", note)
+        context.on("request", lambda request: stay(request.url))
         context.on("weberror", lambda error: faults.append(str(error.error)))
         return context.new_page()
 
