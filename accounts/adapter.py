@@ -1,17 +1,21 @@
 """Sign-in, as django-allauth asks us about it: nobody signs up alone, tries are counted, and every one is an event."""
 
+from datetime import timedelta
+
 from allauth.account.adapter import DefaultAccountAdapter
 from allauth.account.authentication import get_authentication_records
 from allauth.core import context
 from allauth.mfa.adapter import DefaultMFAAdapter
 from django.db import transaction
 from django.http import HttpRequest, HttpResponse
+from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 from django.views.decorators.debug import sensitive_variables
 
 from accounts import audit
 from accounts.models import AuditEvent, User
-from accounts.signin import attempts, passwords, sessions
+from accounts.signin import attempts, devices, notices, passwords, sessions
+from accounts.signin.notices import Notice
 
 NOBODY = "nobody@keyhouse.invalid"
 """Whose password is checked where a try is not to be evaluated: it takes as long as for anybody unknown."""
@@ -50,10 +54,15 @@ class SignInAdapter(DefaultAccountAdapter):
         return self.authenticate(context.request, email=user.email, password=password) == user
 
     def post_login(self, request: HttpRequest, user: User, **kwargs) -> HttpResponse:
+        """Note the sign-in, and tell its owner where it was made in a browser they have not used before."""
         response = super().post_login(request, user, **kwargs)
         used = [record.get("type", record["method"]) for record in get_authentication_records(request, user)]
+        is_first = not AuditEvent.objects.filter(actor=user, type=AuditEvent.Type.SIGNED_IN).exists()
         with transaction.atomic():
             audit.record(AuditEvent.Type.SIGNED_IN, by=user, target=user.person_id, used=used)
+        if not is_first and not devices.is_known(request, user):
+            notices.send(Notice.NEW_DEVICE, user, request)
+        devices.remember(request, response, user)
         return response
 
     @sensitive_variables()
@@ -67,6 +76,14 @@ class SignInAdapter(DefaultAccountAdapter):
             sessions.end_others(context.request)
         else:
             sessions.end_all(user)
+        notices.send(Notice.PASSWORD_CHANGED, user, context.request)
+
+    def send_mail(self, template_prefix: str, email: str, context: dict) -> None:
+        """Send what django-allauth has to say, in our words, behind the answer: its time tells nothing."""
+        notices.post(self.render_mail(template_prefix, email, context | {"email": email}))
+
+    def send_notification_mail(self, template_prefix: str, user: User, *_args: object, **_kwargs: object) -> None:
+        """Send none of django-allauth's: whatever changes a sign-in sends its own notice."""
 
     def logout(self, request: HttpRequest) -> None:
         user = request.user
@@ -91,12 +108,22 @@ def note_refusal(request: HttpRequest, kind: attempts.Kind, account: str, addres
 
     What was typed is not kept: people type passwords into the wrong field (PCI DSS 4.0, 10.2.1.4).
     """
-    known = User.objects.filter(email=account.strip().casefold()).only("person_id").first()
+    known = User.objects.filter(email=account.strip().casefold()).only("person_id", "email").first()
     target = known.person_id if known else ""
     signed_in = request.user.is_authenticated
     by = request.user if signed_in else audit.Operator("somebody at the sign-in page")
     event = AuditEvent.Type.PROOF_REFUSED if signed_in else AuditEvent.Type.SIGN_IN_FAILED
+    is_last = attempts.is_last(kind, account, address)
+    is_new = is_last and not _was_locked_lately(target)
     with transaction.atomic():
         audit.record(event, by=by, target=target, tried=kind.value)
-        if attempts.is_last(kind, account, address):
+        if is_last:
             audit.record(AuditEvent.Type.SIGN_IN_LOCKED, by=by, target=target, tried=kind.value)
+    if known and is_new:
+        notices.send(Notice.MANY_FAILURES, known, request)
+
+
+def _was_locked_lately(target: str) -> bool:
+    """Whether the person `target` was told within a day: trying on from many addresses must not fill their mailbox."""
+    since = timezone.now() - timedelta(days=1)
+    return AuditEvent.objects.filter(target=target, type=AuditEvent.Type.SIGN_IN_LOCKED, at__gt=since).exists()

@@ -155,6 +155,7 @@ class SecondFactorFirst:
     """Let somebody without a second factor do nothing but set one up, where one is required (PCI DSS 4.0, 8.4.2)."""
 
     OPEN = frozenset({"account_enrol", "account_add_app", "account_add_passkey", "account_logout"})
+    PROBES = frozenset({"livez", "readyz", "metrics"})
     KNOWN = "has_second_factor"
     """Where the session keeps that there is one, so that not every request asks the database."""
 
@@ -164,10 +165,10 @@ class SecondFactorFirst:
     def __call__(self, request: HttpRequest) -> HttpResponse:
         return self.get_response(request)
 
-    def process_view(self, request: HttpRequest, view: Callable, *_view: object) -> HttpResponse | None:
-        if not settings.REQUIRE_MFA or not request.user.is_authenticated or request.session.get(self.KNOWN):
+    def process_view(self, request: HttpRequest, *_view: object) -> HttpResponse | None:
+        if not settings.REQUIRE_MFA or request.resolver_match.view_name in self.OPEN | self.PROBES:
             return None
-        if request.resolver_match.view_name in self.OPEN or not getattr(view, "login_required", True):
+        if not request.user.is_authenticated or request.session.get(self.KNOWN):
             return None
         if factors.is_required(request.user):
             return redirect("account_enrol")

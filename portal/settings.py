@@ -137,6 +137,10 @@ MFA_FORMS = {
 globals().update(env.dj_email_url("KEYHOUSE_EMAIL_URL", "consolemail://"))  # EMAIL_BACKEND, EMAIL_HOST ...
 DEFAULT_FROM_EMAIL = env.str("KEYHOUSE_EMAIL_FROM", "keyhouse@localhost")
 ACCOUNT_EMAIL_UNKNOWN_ACCOUNTS = False
+ACCOUNT_EMAIL_SUBJECT_PREFIX = ""
+PASSWORD_RESET_TIMEOUT = 3600
+MAIL_AT_ONCE = False
+"""Whether mails are sent before the answer instead of behind it: tests look for them right away."""
 
 CACHES = {"default": {"BACKEND": "django.core.cache.backends.db.DatabaseCache", "LOCATION": "accounts_cache"}}
 LANGUAGE_CODE = "en"
@@ -175,6 +179,7 @@ SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = HTTPS
 SESSION_COOKIE_SAMESITE = "Lax"
 SESSION_ENGINE = "accounts.signin.sessions"  # 15 minutes without a sign of life, 12 hours at most
 SESSION_EXPIRE_AT_BROWSER_CLOSE = True
+DEVICE_COOKIE_NAME = "__Host-keyhouse-known" if HTTPS else "keyhouse-known"
 CSRF_COOKIE_NAME = "__Host-keyhouse-csrf" if HTTPS else "keyhouse-csrf"
 CSRF_COOKIE_HTTPONLY = True
 MESSAGE_STORAGE = "django.contrib.messages.storage.session.SessionStorage"

@@ -129,7 +129,7 @@ account_remove_factor                   GET   404 404 404 200 404 404 404 404 40
 account_remove_factor                   POST  404 404 404 302 404 404 404 404 404 302
 account_session                         GET   200 200 200 200 200 200 200 200 200 302
 account_session                         POST  200 200 200 200 200 200 200 200 200 302
-account_end_session                     GET   404 404 404 200 404 404 404 404 404 302
+account_end_session                     GET   404 404 404 302 404 404 404 404 404 302
 account_end_session                     POST  404 404 404 302 404 404 404 404 404 302
 account_end_other_sessions              GET   200 200 200 200 200 200 200 200 200 302
 account_end_other_sessions              POST  302 302 302 302 302 302 302 302 302 302

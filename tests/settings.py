@@ -30,3 +30,5 @@ STORAGES["staticfiles"] = {"BACKEND": "django.contrib.staticfiles.storage.Static
 DECISIONS_THROUGH_DJANGO = True
 # Emptied before each test, also before those without a database.
 CACHES = {"default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}}
+# A test looks into the mailbox when the answer is there.
+MAIL_AT_ONCE = True

@@ -19,7 +19,7 @@ from accounts import audit, sealing
 from accounts.adapter import note_refusal
 from accounts.fields import NameField
 from accounts.models import User
-from accounts.signin import attempts, codes, factors, passkeys
+from accounts.signin import attempts, codes, factors, notices, passkeys
 
 PENDING = 15 * 60
 """Seconds within which a secret that was shown has to be confirmed with a code."""
@@ -147,6 +147,8 @@ def check_code(user: User, code: str) -> Authenticator:
     address = audit.came_from().address
     if attempts.admit(attempts.Kind.CODE, user.email, address) and (factor := factors.use_code(user, code)):
         attempts.forget(attempts.Kind.CODE, user.email, address)
+        if factor.type == factors.Type.RECOVERY_CODES:
+            notices.send(notices.Notice.CODE_USED, user, context.request)
         return factor
     note_refusal(context.request, attempts.Kind.CODE, user.email, address)
     raise forms.ValidationError(_("This code is not right. After ten tries, wait half an hour."), code="wrong")

@@ -18,8 +18,9 @@ from django.views.decorators.http import require_http_methods, require_safe
 from accounts import stepup, trust
 from accounts.pages import ask, posted, shown_as
 from accounts.refusals import Refused
-from accounts.signin import factors, passkeys, sessions
+from accounts.signin import factors, notices, passkeys, sessions
 from accounts.signin.forms import AddAppForm, AddPasskeyForm, RenamePasskeyForm
+from accounts.signin.notices import Notice
 
 ENTRANCE, MANAGE = "allauth/layouts/entrance.html", "allauth/layouts/manage.html"
 
@@ -53,6 +54,8 @@ def session(request: HttpRequest) -> JsonResponse:
 def end_session(request: HttpRequest, key: str) -> HttpResponse:
     """Sign out in another browser."""
     other = sessions.get(request.user, key)
+    if sessions.is_this_one(other, request):
+        return redirect("account_logout")
 
     def act() -> tuple[str, str]:
         sessions.end(other, by=request.user)
@@ -142,8 +145,7 @@ def remove_factor(request: HttpRequest, number: int) -> HttpResponse:
 
     def act() -> tuple[str, str]:
         factors.remove(factor, by=request.user)
-        trust.prove(request)
-        sessions.end_others(request)
+        _changed(request, Notice.FACTOR_REMOVED)
         return reverse("account_factors"), _("It was removed. Nobody can sign in with it any more.")
 
     context = _frame(request, _("Remove second factor")) | {"form": Form(posted(request)), "factor": factor}
@@ -159,14 +161,22 @@ def recovery_codes(request: HttpRequest) -> HttpResponse:
     if request.method != "POST":
         context = _frame(request, _("New recovery codes")) | {"left": factors.recovery_codes_left(request.user)}
         return render(request, "account/renew_codes.html", context)
-    return _shown(request, factors.renew_recovery_codes(request.user))
+    fresh = factors.renew_recovery_codes(request.user)
+    notices.send(Notice.CODES_MADE, request.user, request)
+    return _shown(request, fresh)
+
+
+def _changed(request: HttpRequest, notice: Notice) -> None:
+    """Let nothing of the trust from before a change last: another session here, none elsewhere, and its owner knows."""
+    trust.prove(request)
+    sessions.end_others(request)
+    notices.send(notice, request.user, request)
 
 
 @sensitive_variables()
 def _added(request: HttpRequest, fresh: list[str], message: str) -> HttpResponse:
     """Answer where a factor was added: with the recovery codes that came with it, or with the list."""
-    trust.prove(request)
-    sessions.end_others(request)
+    _changed(request, Notice.FACTOR_ADDED)
     messages.success(request, message)
     return _shown(request, fresh) if fresh else redirect("account_factors")
 
