@@ -30,7 +30,7 @@ from django.db import connection, transaction
 from django.test import override_settings
 
 from accounts import audit
-from accounts.models import AuditEvent
+from accounts.models import AuditEvent, Entity
 from tests import processes
 from tests.bench import bulk
 from tokens import signing, vault
@@ -41,6 +41,8 @@ COLUMNS = [
     "alias", "description", "mode", "status", "created_at", "entity_id", "slot", "key_id", "ciphertext", "vault_key",
     "last4",
 ]  # fmt: skip
+FIRST = 1_000_000
+"""Primary key of the first merchant."""
 NOW = datetime(2026, 11, 1, tzinfo=UTC)
 
 
@@ -51,6 +53,8 @@ class Report:
     keys: int
     seconds: float = 0.0
     """How long one run took that nobody interrupted."""
+    waited: float = 0.0
+    """Seconds that another writer, with something to write all the time, had to wait for it at most."""
     kills: int = 0
     left: list[int] = field(default_factory=list)
     """How many keys were still to be done after each kill."""
@@ -61,7 +65,8 @@ class Report:
         midway = sum(0 < left < self.keys for left in self.left)
         return (
             f"{connection.vendor}: {self.keys:,} keys encrypted anew in {self.seconds:.1f} s "
-            f"({self.keys / self.seconds:,.0f}/s); killed {self.kills} times, {midway} of them midway: "
+            f"({self.keys / self.seconds:,.0f}/s), another writer waited {self.waited * 1000:.0f} ms at most; "
+            f"killed {self.kills} times, {midway} of them midway: "
             f"{self.unreadable} keys unreadable, {len(self.broken)} broken promises"
         )
 
@@ -80,7 +85,10 @@ class Campaign:
     def run(self, kills: int) -> Report:
         """Measure one whole run, then kill `kills` others, looking at every key each time, and finish."""
         self._add_key()
-        said, _ = self._start().communicate()
+        process = self._start()
+        while process.poll() is None:
+            self.report.waited = max(self.report.waited, self._write())
+        said, _ = process.communicate()
         self.report.seconds = float(said.partition("Done in ")[2].split(" ")[0])
         self._check()
         while self.report.kills < kills:
@@ -92,6 +100,14 @@ class Campaign:
             self._check()
         self._finish()
         return self.report
+
+    def _write(self) -> float:
+        """Change something else in the database, then rest a little; return how long the change took."""
+        begun = time.perf_counter()
+        Entity.objects.filter(pk=FIRST).update(suspended_at=None)
+        took = time.perf_counter() - begun
+        time.sleep(0.005)
+        return took
 
     def _add_key(self) -> None:
         self._vault_keys |= {max(self._vault_keys) + 1: self._chance.randbytes(32)}
@@ -154,7 +170,7 @@ def is_whole(key: SharedKey) -> bool:
 
 def fill(keys: int) -> None:
     """Make merchants with all slots filled, sealed under the newest key, until there are so many keys."""
-    merchants = range(1_000_000, 1_000_000 + -(-keys // len(SLOTS)))
+    merchants = range(FIRST, FIRST + -(-keys // len(SLOTS)))
     now = bulk.moment(NOW)
     place = ["tree_id", "lft", "rght", "level"]
     with transaction.atomic():
