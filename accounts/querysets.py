@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 from django.core.exceptions import PermissionDenied
 from django.db import connection
-from django.db.models import Q, QuerySet, Subquery
+from django.db.models import Exists, OuterRef, Q, QuerySet, Subquery
 from django.db.models.expressions import RawSQL
 from django.http import Http404
 from mptt.querysets import TreeQuerySet
@@ -126,6 +126,13 @@ class EntityQuerySet(ScopedQuerySet, TreeQuerySet):
             lft__lte=Subquery(position.values("lft")),
             rght__gte=Subquery(position.values("lft")),
         ).order_by("lft")
+
+    def with_stops(self) -> Self:
+        """Return the same entities with `is_stopped`: whether one itself or anything above it is suspended."""
+        over = self._entities().filter(
+            status="suspended", tree_id=OuterRef("tree_id"), lft__lte=OuterRef("lft"), rght__gte=OuterRef("rght")
+        )
+        return self.annotate(is_stopped=Exists(over))
 
     def named(self, text: str) -> Self:
         """Return the entity with this entity ID, or those with exactly this name."""

@@ -41,9 +41,11 @@ def roots(request: HttpRequest) -> HttpResponse:
 
 @require_safe
 def search(request: HttpRequest) -> HttpResponse:
-    """Entities by name or entity ID, for the tree's search and for every place where one is chosen."""
+    """Entities by name or entity ID, all of `?kind=` where that is said, for the tree and wherever one is chosen."""
     text = request.GET.get("q", "").replace("\0", "").strip()[:80]
     visible = Entity.objects.visible_to(request.user)
+    if request.GET.get("kind") in Entity.Kind.values:
+        visible = visible.filter(kind=request.GET["kind"])
     found = visible.search(text).order_by(Lower("name"))[: SEARCH_RESULTS + 1] if text else visible.none()
     context = {
         "section": "account",

@@ -2,12 +2,10 @@
 
 from django.core.exceptions import PermissionDenied
 from django.core.paginator import Page, Paginator
-from django.db.models import Count, Q
 from django.db.models.functions import Lower
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
-from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_safe
 
@@ -16,17 +14,19 @@ from accounts import people as people_verbs
 from accounts.models import Entity, User
 from accounts.pages import account_trail
 from accounts.permissions import Capability
-from accounts.standing import Standing
 from accounts.timeline import stretch
 from accounts.views import entity_page
 from portal.merchants import EXPORTED, LEAVES, MerchantFilter, exported, rows_for
 from portal.overview import totals_for
 from portal.people import dossier_of
-from tokens.models import EXPIRES_SOON, Token
+from tokens.listing import listing
+from tokens.models import Token
 from tokens.owners import can_create
-from tokens.tables import PAGE, STATES, TokenFilter, TokenTable
+from tokens.sdk.section import section_of
+from tokens.tables import PAGE
 
 RECENT = 8
+MERCHANT = Entity.Kind.MERCHANT
 
 
 @require_safe
@@ -112,6 +112,7 @@ def settings(request: HttpRequest) -> HttpResponse:
         "section": "settings",
         "breadcrumbs": [(_("Settings"), None)],
         "memberships": request.user.memberships.select_related("entity").order_by("entity__name"),
+        "token_merchants": Entity.objects.permitted(request.user, Capability.TOKEN_VIEW).filter(kind=MERCHANT)[:2],
     }
     return render(request, "portal/settings.html", context)
 
@@ -135,9 +136,13 @@ def entity(request: HttpRequest, entity_id: str) -> HttpResponse:
     standing = context["standing"]
     context["children"] = _children(request, chosen, context["tree"])
     if chosen.is_merchant and Capability.TOKEN_VIEW in standing.held:
-        context |= _token_section(request, standing)
+        tokens = Token.objects.visible_to(request.user).of(chosen).api()
+        context |= listing(request, tokens, held=standing.held, label=_("API tokens"))
+        context["can_add_token"] = can_create(standing)
     elif not chosen.is_merchant:
         context |= _where_tokens_live(request, chosen)
+    if chosen.kind == Entity.Kind.TERMINAL:
+        context |= section_of(request, standing)
     return render(request, "portal/entity.html", context)
 
 
@@ -151,46 +156,6 @@ def _children(request: HttpRequest, chosen: Entity, tree: branches.Branch) -> Pa
     return Paginator(children, PAGE).get_page(request.GET.get("children"))
 
 
-def _token_section(request: HttpRequest, standing: Standing) -> dict:
-    tokens = Token.objects.visible_to(request.user).of(standing.entity).api()
-    chosen = TokenFilter(request.GET, tokens)
-    table = TokenTable(chosen.qs, held=standing.held)
-    table.order_by = request.GET.getlist(table.prefixed_order_by_field) or table.order_by
-    status, query = (chosen.form.cleaned_data.get(name, "") for name in ("status", "q"))
-    states = _states(tokens)
-    # Of the rows in the database: those of the table would be read all at once to be counted.
-    table.paginator = Paginator(table.data.data, PAGE)
-    if not query:  # then they are counted already
-        listed = {status} if status else set(STATES) - {"expiring", "removed"}
-        table.paginator.count = sum(count for state, _label, count in states if state in listed)
-    table.page = table.paginator.get_page(request.GET.get("page"))
-    return {
-        "table": table,
-        "filter": chosen,
-        "states": states,
-        "status": status,
-        "query": query,
-        "can_add_token": can_create(standing),
-    }
-
-
-def _states(tokens) -> list[tuple[str, str, int]]:
-    """Return (state, label, how many tokens are in it) for each state, in one query."""
-    now = timezone.now()
-    works = Q(Q(expires_at__isnull=True) | Q(expires_at__gt=now), status="active")
-    stays = Q(works, retiring_since__isnull=True)
-    soon = Q(expires_at__lte=now + EXPIRES_SOON)
-    which = {
-        "active": stays,
-        "retiring": Q(works, retiring_since__isnull=False),
-        "expiring": stays & soon,
-        "expired": Q(status="active", expires_at__lte=now),
-    }
-    which |= {status: Q(status=status) for status in ("inactive", "revoked", "removed")}
-    counts = tokens.aggregate(**{state: Count("pk", filter=which[state]) for state in STATES})
-    return [(state, label, counts[state]) for state, label in STATES.items()]
-
-
 def _where_tokens_live(request: HttpRequest, chosen: Entity) -> dict:
     """Return the merchants around a node that owns no tokens itself: those below it, or the one above (S0-10)."""
     merchants = Entity.objects.visible_to(request.user).filter(kind=Entity.Kind.MERCHANT)
@@ -202,5 +167,5 @@ def _where_tokens_live(request: HttpRequest, chosen: Entity) -> dict:
 
 
 def _recent_tokens(user) -> list[Token]:
-    tokens = Token.objects.visible_to(user).api().filter(last_used_at__isnull=False)
+    tokens = Token.objects.visible_to(user).of_systems().filter(last_used_at__isnull=False)
     return list(tokens.select_related("entity").order_by("-last_used_at")[:RECENT])

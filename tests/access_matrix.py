@@ -74,6 +74,14 @@ accounts:reactivate                     POST  409 403 409 403 403 403 404 403 40
 tokens:developers                       GET   200 200 200 200 200 200 404 200 404 302
 tokens:add                              GET   200 403 200 200 200 403 404 403 404 302
 tokens:add                              POST  200 403 200 200 200 403 404 403 404 302
+tokens:add_sdk                          GET   200 403 200 200 200 403 404 200 404 302
+tokens:add_sdk                          POST  200 403 200 200 200 403 404 422 404 302
+tokens:my_sdk_tokens                    GET   200 200 200 200 200 200 200 200 200 302
+tokens:fleet                            GET   200 200 200 200 200 200 404 403 404 302
+tokens:fleet_issue                      GET   200 403 200 200 200 403 404 403 404 302
+tokens:fleet_issue                      POST  200 403 200 200 200 403 404 403 404 302
+tokens:lost_device                      GET   200 200 200 200 200 403 200 403 404 302
+tokens:lost_device                      POST  302 302 302 302 302 403 302 403 404 302
 tokens:detail                           GET   200 200 200 200 200 200 404 404 404 302
 tokens:edit                             GET   200 403 200 200 200 403 404 404 404 302
 tokens:edit                             POST  302 403 302 302 302 403 404 404 404 302

@@ -24,6 +24,7 @@ WRITERS = (
     "accounts/lifecycle.py",
     "tokens/lifecycle.py",
     "tokens/keys/lifecycle.py",
+    "tokens/sdk/lifecycle.py",
     "portal/demo",
 )
 TREE_VERBS = {"move_to", "insert_node", "insert_at", "rebuild", "partial_rebuild", "delay_mptt_updates", "move_node"}

@@ -24,6 +24,7 @@ from tests.factories import SETUP, make_entity, make_invitation, make_merchant, 
 from tokens import rotation
 from tokens.keys import lifecycle as keys
 from tokens.keys.slots import SLOTS
+from tokens.models import Token
 
 WRITTEN_BY_GET = {"accounts_session", "accounts_auditevent"}
 """A look at the sign-in page may store a session; a look in the Django admin is an audit event. Nothing else."""
@@ -40,6 +41,8 @@ def world(db):
     aurora, borealis = make_merchant("Aurora Coffee", under=harbour), make_merchant("Borealis Books", under=southgate)
     stores = make_entity("channel", "Stores", under=aurora)
     till = make_entity("terminal", "Till 1", under=stores)
+    make_entity("terminal", "Till 2", under=stores)
+    tills = {aurora: till, borealis: make_entity("terminal", "Front desk", under=borealis)}
     people = {
         "platform": make_user(Role.PLATFORM_ADMINISTRATOR),
         "support": make_user(Role.SUPPORT),
@@ -60,11 +63,7 @@ def world(db):
         for status in ("active", "inactive")
     }
     for merchant in (aurora, borealis):
-        for slot in ("encryption", "hmac_primary", "hmac_secondary"):
-            keys.create(merchant, SLOTS[slot], mode="live", by=SETUP)
-        retiring, _secret = make_token(merchant, alias=f"{merchant.name} retiring")
-        rotation.rotate(retiring, overlap=None, by=SETUP)
-        tokens[merchant, "retiring"] = retiring
+        tokens[merchant, "retiring"] = fill(merchant, tills[merchant])
     make_passkey(clients["merchant"], Device())
     colleagues = {merchant: make_user(Role.VIEWER, on=merchant) for merchant in (aurora, borealis)}
     invited = {merchant: make_invitation(merchant, by=people["platform"])[0] for merchant in (aurora, borealis)}
@@ -72,7 +71,18 @@ def world(db):
         "tokens": tokens,
         "colleagues": colleagues,
         "invited": invited,
+        "tills": tills,
     }
+
+
+def fill(merchant: Entity, till: Entity) -> Token:
+    """Give a merchant integration keys, a token that retires, which is returned, and its terminal an SDK token."""
+    for slot in ("encryption", "hmac_primary", "hmac_secondary"):
+        keys.create(merchant, SLOTS[slot], mode="live", by=SETUP)
+    retiring, _secret = make_token(merchant, alias=f"{merchant.name} retiring")
+    rotation.rotate(retiring, overlap=None, by=SETUP)
+    make_token(till, kind="sdk", alias=f"{merchant.name} till")
+    return retiring
 
 
 def rows() -> list[tuple[str, str, list[int]]]:
@@ -111,10 +121,11 @@ OF_MERCHANT = {
 def address(name: str, world: dict, merchant: Entity | None) -> str:
     """Return the URL `name` for an object of `merchant`, or for one that does not exist."""
     if name in {"portal:entity", "tokens:developers", "tokens:add", "tokens:export"} or name in BY_ENTITY:
-        return reverse(name, args=[merchant.entity_id if merchant else MISSING_ENTITY])
+        entity = world["tills"][merchant] if merchant and name == "tokens:lost_device" else merchant
+        return reverse(name, args=[entity.entity_id if entity else MISSING_ENTITY]) + ASKED.get(name, "")
     if name in BY_SLOT:
         return reverse(name, args=[merchant.entity_id if merchant else MISSING_ENTITY, BY_SLOT[name]])
-    if name.startswith("tokens:"):
+    if name.startswith("tokens:") and name in OF_SOMEBODY:
         status = STATUS_FOR.get(name.split(":")[1], "active")
         return reverse(name, args=[world["tokens"][merchant, status].key_id if merchant else MISSING_KEY])
     if name in OF_MERCHANT:
@@ -151,22 +162,12 @@ def admin_address(name: str, world: dict, merchant: Entity | None) -> str:
     return reverse(name)
 
 
-BY_ENTITY = {
-    f"accounts:{verb}"
-    for verb in (
-        "branch",
-        "users",
-        "activity",
-        "add",
-        "edit",
-        "move",
-        "suspend",
-        "reactivate",
-        "invite",
-        "import_below",
-    )
-}
-BY_ENTITY |= {"accounts:invite", "accounts:import_below", "tokens:key_promote", "tokens:key_signature"}
+ABOUT_AN_ENTITY = "branch users activity add edit move suspend reactivate invite import_below"
+BY_ENTITY = {f"accounts:{verb}" for verb in ABOUT_AN_ENTITY.split()}
+BY_ENTITY |= {f"tokens:{name}" for name in ("key_promote", "key_signature", "add_sdk", "fleet", "fleet_issue")}
+BY_ENTITY |= {"tokens:lost_device"}
+ASKED = {"tokens:fleet_issue": "?all=1"}
+"""URL -> what its address says besides, where there is nothing to ask about otherwise."""
 BY_SLOT = {
     "tokens:key_create": "rest_primary",
     "tokens:key_renew": "encryption",
@@ -187,6 +188,9 @@ HAS_OBJECT = (
 )
 
 
+OF_SOMEBODY = HAS_OBJECT | {n for n in urls(get_resolver()) if n.startswith("tokens:")} - {"tokens:my_sdk_tokens"}
+
+
 def typed(name: str, world: dict) -> dict[str, str]:
     """Return what somebody who may do it would send in the form of the URL `name`."""
     wanted = {"mode": "live", "alias": "New", "permissions": ["customer.view"]}
@@ -204,6 +208,8 @@ def typed(name: str, world: dict) -> dict[str, str]:
         "add_merchant": {"name": "Delta Flowers", "parent": "Harbour Group"},
         "tokens:add": wanted,
         "tokens:duplicate": wanted,
+        "tokens:add_sdk": wanted | {"subject": "entity"},
+        "tokens:fleet_issue": wanted | {"all": "1"},
         "tokens:edit": {"alias": "Renamed"},
         "account_rename_passkey": {"name": "Renamed"},
         "tokens:rotate": {"overlap": "3600", "form_key": wanted["form_key"]},
@@ -243,7 +249,7 @@ def test_each_persona_gets_what_the_matrix_says(world, name, method, statuses):
     assert dict(zip(PERSONAS, got, strict=True)) == dict(zip(PERSONAS, statuses, strict=True))
 
 
-@pytest.mark.parametrize("name", sorted(HAS_OBJECT | {n for n in urls(get_resolver()) if n.startswith("tokens:")}))
+@pytest.mark.parametrize("name", sorted(OF_SOMEBODY))
 @pytest.mark.parametrize("method", ["GET", "POST"])
 def test_foreign_and_missing_are_the_same_to_the_byte(world, name, method):
     """S2-17, S2-19: what one may not see is as good as not there."""

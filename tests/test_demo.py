@@ -71,6 +71,7 @@ def test_each_persona_may_what_its_line_promises(secrets):
         "developer": (ok, ok, HTTPStatus.FOUND),
         "viewer": (ok, forbidden, HTTPStatus.FOUND),
         "terminal": (hidden, hidden, HTTPStatus.FOUND),
+        "sdk": (ok, forbidden, HTTPStatus.FOUND),
         "rival": (hidden, hidden, HTTPStatus.FOUND),
     }
     for login, statuses in expected.items():
@@ -157,7 +158,7 @@ def test_there_is_a_token_in_every_state_type_and_preset(secrets):
 
 def test_aurora_coffee_looks_as_in_the_picture(secrets):
     """S3-4: the figures of the last 24 hours."""
-    tokens = {token.alias: token for token in Token.objects.filter(entity__name="Aurora Coffee", slot="")}
+    tokens = {token.alias: token for token in Token.objects.filter(entity__name="Aurora Coffee").api()}
     evidence = evidence_of(tokens.values())
     shown = {
         alias: (token.state, str(token.preset_label), evidence[token.pk].good, evidence[token.pk].refused)
@@ -174,6 +175,24 @@ def test_aurora_coffee_looks_as_in_the_picture(secrets):
     }
     assert tokens["Checkout backend"].replaces == tokens["Checkout backend (old)"]
     assert sum(count > 0 for count in evidence[tokens["Nightly settlement export"].pk].hourly) == 1
+
+
+def test_the_tills_of_aurora_coffee_have_sdk_tokens_in_every_state(secrets):
+    """S2-4, S2-13: a fleet with everything that can happen to a device, a pilot, and a person's phone."""
+    tokens = list(Token.objects.sdk().select_related("entity", "user"))
+    assert {token.state for token in tokens} == {"active", "retiring", "inactive", "expired", "revoked", "removed"}
+    assert {token.entity.kind for token in tokens} == {"merchant", "terminal"}
+    assert {str(token.user) for token in tokens if token.user} == {"Noor van Dijk"}
+    evidence = evidence_of(tokens)
+    assert {token.alias: evidence[token.pk].good for token in tokens if evidence[token.pk].good} == {
+        "Old Harbour till 1": 186,
+        "Old Harbour till 1 (old)": 38,
+        "Old Harbour till 2": 143,
+        "Station kiosk": 97,
+        "SoftPOS pilot": 28,
+        "Noor van Dijk": 31,
+    }
+    assert not Token.objects.filter(entity__name="Food truck").exists()
 
 
 def test_aurora_coffee_is_in_the_middle_of_a_double_run(secrets):
@@ -202,7 +221,7 @@ def test_every_change_of_the_past_left_its_event_and_nothing_lies_ahead(secrets)
         events.setdefault(event.target, []).append(event.type)
     for token in Token.objects.all():
         created = "key.created" if token.slot else "token.created" if token.entity_id else "gateway.created"
-        rotated = ["token.rotated"] if token.alias == "Checkout backend (old)" else []
+        rotated = ["token.rotated"] if token.retiring_since else []
         assert events[token.key_id] == [created, *rotated, *PASTS[token.status]], token.alias
         assert token.created_at < (token.changed_at or timezone.now())
         assert token.entity is None or token.entity.created_at < token.created_at

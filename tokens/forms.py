@@ -72,8 +72,8 @@ class NetworksField(forms.CharField):
             raise forms.ValidationError(message % {"text": shown}, code="network") from None
 
 
-class AddForm(forms.Form):
-    """A new API token (S1-5 ... S1-23). `form_key` names one showing of the form: sent twice, it makes one token."""
+class CreateForm(forms.Form):
+    """What every new token is asked for. `form_key` names one showing of the form: sent twice, it makes one token."""
 
     mode = forms.ChoiceField(
         label=gettext_lazy("Type"), choices=Token.Mode.choices, initial=Token.Mode.LIVE, widget=forms.RadioSelect
@@ -93,14 +93,6 @@ class AddForm(forms.Form):
         widget=forms.DateInput(attrs={"type": "date"}, format="%Y-%m-%d"),
         help_text=gettext_lazy("The token works until the end of this day, UTC."),
     )
-    permissions = forms.MultipleChoiceField(
-        label=gettext_lazy("Permissions"),
-        choices=[(name, name) for thing in THINGS for name in (f"{thing}.view", f"{thing}.edit")],
-        initial=sorted(CATALOGUE),
-        error_messages={
-            "required": gettext_lazy("Choose at least one permission: a token without any can do nothing.")
-        },
-    )
     networks = NetworksField(
         label=gettext_lazy("Allowed networks (optional)"),
         help_text=gettext_lazy("One on each line, such as 192.0.2.0/24. Requests from elsewhere are refused."),
@@ -111,9 +103,6 @@ class AddForm(forms.Form):
         if "form_key" in self.errors:  # hidden, so its error has no field to stand next to
             self.add_error(None, _("This form is incomplete. Load the page again."))
         return self.cleaned_data
-
-    def clean_permissions(self) -> frozenset[str]:
-        return frozenset(self.cleaned_data["permissions"])
 
     def clean_expires_on(self):
         day = self.cleaned_data["expires_on"]
@@ -134,6 +123,22 @@ class AddForm(forms.Form):
         elif lifetime != "never":
             data["expires_at"] = timezone.now() + timedelta(days=int(lifetime))
         return data
+
+
+class AddForm(CreateForm):
+    """A new API token (S1-5 ... S1-23)."""
+
+    permissions = forms.MultipleChoiceField(
+        label=gettext_lazy("Permissions"),
+        choices=[(name, name) for thing in THINGS for name in (f"{thing}.view", f"{thing}.edit")],
+        initial=sorted(CATALOGUE),
+        error_messages={
+            "required": gettext_lazy("Choose at least one permission: a token without any can do nothing.")
+        },
+    )
+
+    def clean_permissions(self) -> frozenset[str]:
+        return frozenset(self.cleaned_data["permissions"])
 
     def apply_preset(self, name: str) -> None:
         """Tick exactly what the preset `name` holds, in a form that is only shown again: without JavaScript.

@@ -117,21 +117,9 @@ def create(
 
     Raises AlreadyCreated for a `form_key` seen before, Refused where the entity may not have the token.
     """
-    minted, text = _mint(kind, mode)
-    token = Token(
-        entity=entity,
-        kind=kind,
-        mode=mode,
-        scope=_scope(kind, permissions),
-        user=user,
-        expires_at=expires_at,
-        networks=networks,
-        created_by=by if isinstance(by, User) else None,
-        alias=alias,
-        description=description,
-        replaces=replaces,
-        **minted,
-    )
+    columns: dict[str, Any] = {"alias": alias, "description": description, "networks": networks}
+    columns |= {"entity": entity, "user": user, "expires_at": expires_at, "replaces": replaces}
+    token, text = draft(kind, mode, _scope(kind, permissions), by=by, **columns)
     with transaction.atomic():
         if entity:
             owners.lock(entity, kind=kind, user=user)
@@ -143,6 +131,14 @@ def create(
         event = Event.GATEWAY_CREATED if kind == Token.Kind.GATEWAY else Event.TOKEN_CREATED
         record(event, token, by=by, mode=str(mode), scope=token.scope, **({"person": user.email} if user else {}))
     return token, text
+
+
+@sensitive_variables()
+def draft(kind: str, mode: str, scope: str, *, by: audit.Actor, **columns: Any) -> tuple[Token, str]:
+    """Return a token that is stored nowhere yet, and its secret string: a creating verb's part."""
+    minted, text = _mint(kind, mode)
+    by_whom = by if isinstance(by, User) else None
+    return Token(kind=kind, mode=mode, scope=scope, created_by=by_whom, **columns, **minted), text
 
 
 def _scope(kind: str, permissions: frozenset[str]) -> str:

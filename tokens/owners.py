@@ -5,8 +5,9 @@ a member of the merchant, channel or terminal at which it stands.
 """
 
 from django.conf import settings
-from django.db.models import Q
+from django.db.models import Q, TextChoices
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
 from accounts.lifecycle import is_stopped
 from accounts.models import Entity, Membership, User
@@ -21,6 +22,18 @@ WITH_SDK_TOKENS = frozenset({Entity.Kind.MERCHANT, Entity.Kind.TERMINAL})
 """Kinds of entities that have SDK tokens of their own."""
 WITH_PEOPLES_TOKENS = WITH_SDK_TOKENS | {Entity.Kind.CHANNEL}
 """Kinds of entities at which a person's SDK token stands."""
+WITH_MEMBERS = frozenset({Entity.Kind.MERCHANT, Entity.Kind.CHANNEL})
+"""Kinds of entities whose managers generate SDK tokens for members."""
+
+_NO_SDK_TOKENS_HERE = gettext_lazy("SDK tokens belong to merchants and terminals. Choose one in the account tree.")
+
+
+class Subject(TextChoices):
+    """Whose an SDK token is: the entity's own, a member's, or the reader's."""
+
+    ENTITY = "entity"
+    MEMBER = "member"
+    OWN = "own"
 
 
 def can_create(standing: Standing) -> bool:
@@ -28,13 +41,34 @@ def can_create(standing: Standing) -> bool:
     return standing.entity.is_merchant and not standing.is_stopped and Capability.TOKEN_CREATE in standing.held
 
 
+def subjects_for(standing: Standing) -> list[str]:
+    """Return for whom an SDK token may be generated where an entity stands so: names of `Subject`, the first usual.
+
+    Whoever manages the SDK tokens of an entity may name its members, where they may know them; whoever has only their
+    own gets no choice. Whether the entity is suspended is another matter.
+    """
+    kind, held = standing.entity.kind, standing.held
+    if Capability.SDK_MANAGE not in held:
+        return [Subject.OWN] if Capability.SDK_OWN in held and kind in WITH_PEOPLES_TOKENS else []
+    found = [Subject.ENTITY] if kind in WITH_SDK_TOKENS else []
+    if kind in WITH_MEMBERS and Capability.MEMBER_VIEW in held:
+        found.append(Subject.MEMBER)
+    return found
+
+
 def can_create_sdk(standing: Standing) -> bool:
     """Whether *Generate SDK token* is offered where an entity stands so."""
+    return bool(subjects_for(standing)) and not standing.is_stopped
+
+
+def check_subjects(standing: Standing) -> list[str]:
+    """Return what `subjects_for` does. Raises Refused where that is nothing, or where the entity is stopped."""
+    found = subjects_for(standing)
+    if not found:
+        raise Refused(_NO_SDK_TOKENS_HERE)
     if standing.is_stopped:
-        return False
-    kinds = WITH_SDK_TOKENS if Capability.SDK_MANAGE in standing.held else frozenset()
-    kinds |= WITH_PEOPLES_TOKENS if Capability.SDK_OWN in standing.held else frozenset()
-    return standing.entity.kind in kinds
+        raise Refused(_stopped(standing.entity))
+    return found
 
 
 def check_owner(entity: Entity, *, kind: str = API, user: User | None = None) -> None:
@@ -44,7 +78,7 @@ def check_owner(entity: Entity, *, kind: str = API, user: User | None = None) ->
     """
     _check_kind(entity, kind=kind, user=user)
     if is_stopped(entity):
-        raise Refused(_("“%(name)s” is suspended. Add tokens once it is active again.") % {"name": entity.name})
+        raise Refused(_stopped(entity))
     if user and not is_member(user, entity):
         raise Refused(_("%(person)s may not sign in, or is no member here any more.") % {"person": user})
 
@@ -53,7 +87,11 @@ def _check_kind(entity: Entity, *, kind: str, user: User | None) -> None:
     if kind == API and not entity.is_merchant:
         raise Refused(_("API tokens belong to merchants. Choose a merchant in the account tree."))
     if kind == SDK and entity.kind not in (WITH_PEOPLES_TOKENS if user else WITH_SDK_TOKENS):
-        raise Refused(_("SDK tokens belong to merchants and terminals. Choose one in the account tree."))
+        raise Refused(_NO_SDK_TOKENS_HERE)
+
+
+def _stopped(entity: Entity) -> str:
+    return _("“%(name)s” is suspended. Add tokens once it is active again.") % {"name": entity.name}
 
 
 def is_member(user: User, entity: Entity) -> bool:
@@ -62,14 +100,24 @@ def is_member(user: User, entity: Entity) -> bool:
     return Membership.objects.filter(covering, user=user, user__is_active=True).exists()
 
 
-def lock(entity: Entity, *, kind: str, user: User | None = None, wanted: int = 1) -> None:
-    """Raise Refused unless `entity` may have `wanted` more tokens. Its merchant is locked, so that the quota is exact.
+def lock(entity: Entity, *, kind: str, user: User | None = None) -> None:
+    """Raise Refused unless `entity` may have one more token. Its merchant is locked, so that the quota is exact."""
+    _check_kind(entity, kind=kind, user=user)
+    merchant = lock_merchant(entity)
+    check_owner(entity, kind=kind, user=user)
+    check_quota(merchant)
+
+
+def lock_merchant(entity: Entity) -> Entity:
+    """Lock the merchant that `entity` is or belongs to for this transaction, and return it.
 
     Without its key: an audit event of another transaction, which already holds the chain, refers to it.
     """
-    _check_kind(entity, kind=kind, user=user)
-    merchant = Entity.objects.select_for_update(no_key=True).get(pk=merchant_of(entity).pk)
-    check_owner(entity, kind=kind, user=user)
+    return Entity.objects.select_for_update(no_key=True).get(pk=merchant_of(entity).pk)
+
+
+def check_quota(merchant: Entity, *, wanted: int = 1) -> None:
+    """Raise Refused where `merchant`, with what stands below it, may not have `wanted` more tokens (C5)."""
     if Token.objects.below(merchant).living().count() + wanted > settings.TOKEN_QUOTA:
         quota = {"quota": settings.TOKEN_QUOTA}
         raise Refused(_("This merchant has %(quota)s tokens, the most it may have. Remove one first.") % quota)

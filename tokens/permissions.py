@@ -105,7 +105,11 @@ def sdk_roles_with(capability: str, *, is_own: bool) -> frozenset[str]:
     return frozenset(role for role, held in ROLE_CAPABILITIES.items() if capability in held_on_sdk(held, is_own=is_own))
 
 
-def held_on(user: User, token: Token) -> frozenset[str]:
-    """Return what `user` may do with `token`, whatever its kind: capabilities in the words for API tokens."""
-    held = user.capabilities_on(token.entity)
+def held_on(user: User, token: Token, held: frozenset[str] | None = None) -> frozenset[str]:
+    """Return what `user` may do with `token`, whatever its kind: capabilities in the words for API tokens.
+
+    `held` is what they hold on its entity, where that has been read already.
+    """
+    if held is None:
+        held = user.capabilities_on(token.entity)
     return held_on_sdk(held, is_own=token.user_id == user.pk) if token.kind == "sdk" else held

@@ -63,6 +63,10 @@ class TokenQuerySet(BearerQuerySet):
         """Return the API tokens that stand in lists: not the REST API keys, which have their slots."""
         return self.filter(kind="api", slot="")
 
+    def of_systems(self) -> Self:
+        """Return API and SDK tokens together, as above without slots."""
+        return self.filter(kind__in=("api", "sdk"), slot="")
+
     def sdk(self) -> Self:
         """Return the SDK tokens."""
         return self.filter(kind="sdk")

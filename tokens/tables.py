@@ -9,10 +9,12 @@ from django.db.models.functions import Lower
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
+from accounts.models import User
 from accounts.permissions import Capability
 from tokens import lifecycle, rotation
 from tokens.evidence import Evidence, evidence_of
 from tokens.models import Token
+from tokens.permissions import held_on
 
 PAGE = 25
 STATES = {
@@ -84,9 +86,9 @@ class TokenTable(tables.Table):
         order_by = "status"
         template_name = "tokens/_table.html"
 
-    def __init__(self, *args, held: frozenset[str], **kwargs) -> None:
+    def __init__(self, *args, held: frozenset[str], user: User, label: str, **kwargs) -> None:
         super().__init__(*args, **kwargs)
-        self.held = held
+        self.held, self.user, self.label = held, user, label
 
     def order_alias(self, queryset: QuerySet, is_descending: bool) -> tuple[QuerySet, bool]:
         """By the letters, whatever their case, as on every database."""
@@ -110,7 +112,7 @@ class TokenTable(tables.Table):
             {
                 "token": token,
                 "evidence": evidence.get(token.pk, Evidence()),
-                "verbs": verbs_for(token, self.held),
+                "verbs": verbs_for(token, held_on(self.user, token, self.held)),
             }
             for token in shown
         ]

@@ -2,6 +2,8 @@ from django.urls import path
 
 from tokens import views
 from tokens.keys import views as keys
+from tokens.sdk import views as sdk
+from tokens.sdk import views_fleet as fleet
 
 app_name = "tokens"
 urlpatterns = [
@@ -14,6 +16,11 @@ urlpatterns = [
     path("account/<entity_id:entity_id>/keys/signature/", keys.signature, name="key_signature"),
     path("account/<entity_id:entity_id>/tokens/add/", views.add, name="add"),
     path("account/<entity_id:entity_id>/tokens.csv", views.export, name="export"),
+    path("account/<entity_id:entity_id>/sdk-tokens/add/", sdk.add, name="add_sdk"),
+    path("account/<entity_id:entity_id>/terminals/", fleet.fleet, name="fleet"),
+    path("account/<entity_id:entity_id>/terminals/issue/", fleet.issue, name="fleet_issue"),
+    path("account/<entity_id:entity_id>/lost-device/", fleet.lost, name="lost_device"),
+    path("settings/sdk-tokens/", sdk.mine, name="my_sdk_tokens"),
     path("tokens/<key_id:key_id>/", views.detail, name="detail"),
     path("tokens/<key_id:key_id>/duplicate/", views.duplicate, name="duplicate"),
     path("tokens/<key_id:key_id>/rotate/", views.rotate, name="rotate"),

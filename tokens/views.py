@@ -6,6 +6,7 @@ from http import HTTPStatus
 from django.forms import Form
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
+from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
@@ -50,8 +51,7 @@ def detail(request: HttpRequest, key_id: str) -> HttpResponse:
     token = _token(request, key_id, Capability.TOKEN_VIEW)
     held = held_on(request.user, token)
     successor = token.successors.order_by("-pk").first()
-    context = _page(request, token.entity, token.alias) | {
-        "token": token,
+    context = _token_page(request, token, token.alias) | {
         # Ids of its own: a question in the dialog over this page may ask for the alias too.
         "form": EditForm(initial={"alias": token.alias, "description": token.description}, auto_id="general_%s"),
         "predecessor": token.replaces,
@@ -75,9 +75,8 @@ def edit(request: HttpRequest, key_id: str) -> HttpResponse:
     def act(alias: str, description: str) -> tuple[str, str]:
         told = description if "description" in request.POST else None
         lifecycle.edit(token, alias=alias, description=told, by=request.user)
-        on_list = request.htmx and (request.htmx.current_url_abs_path or "").startswith(token.entity.get_absolute_url())
-        back = token.entity if on_list else token  # a dialog over the list leaves the list as it is
-        return back.get_absolute_url(), _("The changes were saved.")
+        # A dialog over the list leaves the list as it is.
+        return _below(request, token) or token.get_absolute_url(), _("The changes were saved.")
 
     form = EditForm(posted(request), initial={"alias": token.alias, "description": token.description})
     return ask(request, "tokens/edit.html", _verb_page(request, token, "edit", form), act)
@@ -186,13 +185,13 @@ def export(request: HttpRequest, entity_id: str) -> HttpResponse:
 
 
 LABELS = {
-    "edit": gettext_lazy("Edit API token"),
-    "deactivate": gettext_lazy("Deactivate API token"),
-    "reactivate": gettext_lazy("Reactivate API token"),
-    "revoke": gettext_lazy("Revoke API token"),
-    "condemn": gettext_lazy("End a compromised API token"),
-    "remove": gettext_lazy("Remove API token"),
-    "rotate": gettext_lazy("Rotate API token"),
+    "edit": gettext_lazy("Edit %(kind)s"),
+    "deactivate": gettext_lazy("Deactivate %(kind)s"),
+    "reactivate": gettext_lazy("Reactivate %(kind)s"),
+    "revoke": gettext_lazy("Revoke %(kind)s"),
+    "condemn": gettext_lazy("End a compromised %(kind)s"),
+    "remove": gettext_lazy("Remove %(kind)s"),
+    "rotate": gettext_lazy("Rotate %(kind)s"),
     "extend": gettext_lazy("Change the overlap"),
     "end": gettext_lazy("End the overlap"),
     "cancel": gettext_lazy("Call the rotation off"),
@@ -213,7 +212,7 @@ def _confirm(request: HttpRequest, key_id: str, verb: str, message: str) -> Http
 
     def act(**_typed: str) -> tuple[str, str]:
         getattr(lifecycle, verb)(token, by=request.user)
-        return token.entity.get_absolute_url(), message % {"alias": token.alias}
+        return context["home"], message % {"alias": token.alias}
 
     return ask(request, f"tokens/{verb}.html", context, act)
 
@@ -244,7 +243,7 @@ def _token(request: HttpRequest, key_id: str, capability: str) -> Token:
 def _verb_page(request: HttpRequest, token: Token, verb: str, form: Form) -> dict:
     """Return what the page of `verb` shows. Raises Refused where the token's state does not allow it."""
     lifecycle.check(verb, token)
-    return _page(request, token.entity, LABELS[verb]) | {"token": token, "form": form}
+    return _token_page(request, token, _title(verb, token)) | {"form": form}
 
 
 def _overlap_page(request: HttpRequest, token: Token, verb: str, form: Form | None) -> dict:
@@ -253,8 +252,7 @@ def _overlap_page(request: HttpRequest, token: Token, verb: str, form: Form | No
     successor = token.successors.order_by("-pk").first()
     both = [each for each in (token, successor) if each]
     evidence = evidence_of(both, callers=True)
-    return _page(request, token.entity, LABELS[verb]) | {
-        "token": token,
+    return _token_page(request, token, _title(verb, token)) | {
         "form": form,
         "evidence": evidence[token.pk],
         "successor": successor,
@@ -262,9 +260,27 @@ def _overlap_page(request: HttpRequest, token: Token, verb: str, form: Form | No
     }
 
 
-def _page(request: HttpRequest, entity: Entity, title: str) -> dict:
-    steps = [(entity.name, entity.get_absolute_url()), (title, None)]
-    context = {"entity": entity, "section": "account", "breadcrumbs": account_trail(*steps)}
+def _title(verb: str, token: Token) -> str:
+    return LABELS[verb] % {"kind": token.get_kind_display()}
+
+
+def _below(request: HttpRequest, token: Token) -> str:
+    """Return the address of the list over which a dialog asks about `token`; empty where it is no list."""
+    shown = (request.htmx.current_url_abs_path or "").partition("?")[0] if request.htmx else ""
+    listed_at = {token.entity.get_absolute_url(), token.get_list_url(), reverse("tokens:my_sdk_tokens")}
+    return shown if shown in {address.partition("#")[0] for address in listed_at} else ""
+
+
+def _token_page(request: HttpRequest, token: Token, title: str) -> dict:
+    home = _below(request, token) or token.get_list_url()
+    return _page(request, token.entity, title, home=home) | {"token": token}
+
+
+def _page(request: HttpRequest, entity: Entity, title: str, *, home: str = "") -> dict:
+    home = home or entity.get_absolute_url()
+    steps = [(entity.name, home), (title, None)]
+    trail = account_trail(*steps)
+    context = {"entity": entity, "home": home, "page_title": title, "section": "account", "breadcrumbs": trail}
     if not request.htmx:  # a dialog shows no tree
         context["tree"] = branches.forest(request.user, standing_of(request.user, entity).above)
     return context

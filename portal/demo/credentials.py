@@ -4,13 +4,14 @@ import secrets
 from datetime import timedelta
 
 from accounts.models import AuditEvent, Entity, User
+from portal.demo.devices import devices_of
 from portal.demo.entities import keeper
 from portal.demo.plans import GATEWAYS, Plan, plans_for, stopped
 from portal.demo.usage import buckets
 from portal.demo.world import World
 from tokens import digests, formats
 from tokens.models import Token, UsageBucket
-from tokens.permissions import write_scope
+from tokens.permissions import SDK_SCOPE, write_scope
 from tokens.verification import GOOD
 
 Event = AuditEvent.Type
@@ -39,6 +40,10 @@ def issue(world: World) -> None:
             lived = stopped(plan) if merchant.pk in halted else plan
             by = world.people[plan.author] if plan.author else keeper(world, merchant)
             issued[plan.alias] = _issue(world, lived, merchant, by=by, replaces=issued.get(plan.replaces))
+    devices: dict[str, Token] = {}
+    for place, user, plan in devices_of(world):
+        by, replaced = world.people[plan.author], devices.get(plan.replaces)
+        devices[plan.alias] = _issue(world, plan, place, by=by, user=user, replaces=replaced)
     UsageBucket.objects.bulk_create(world.usage, batch_size=1000)
 
 
@@ -48,8 +53,17 @@ def halted_entities() -> set[int]:
     return {key for top in suspended for key in Entity.objects.below(top).values_list("pk", flat=True)}
 
 
-def _issue(world: World, plan: Plan, entity: Entity | None, *, by: User, replaces: Token | None = None) -> Token:
+def _issue(
+    world: World,
+    plan: Plan,
+    entity: Entity | None,
+    *,
+    by: User,
+    user: User | None = None,
+    replaces: Token | None = None,
+) -> Token:
     token = _token(world, plan, entity, by=by, replaces=replaces)
+    token.user = user
     if plan.kept_as:
         world.secrets[plan.kept_as] = _with_secret(token)
     used = list(buckets(world, plan))
@@ -69,7 +83,7 @@ def _token(world: World, plan: Plan, entity: Entity | None, *, by: User, replace
     changed = world.ago(plan.changed) if plan.status != Status.ACTIVE else None
     return Token(
         entity=entity,
-        kind=Token.Kind.API if entity else Token.Kind.GATEWAY,
+        kind=_kind(plan, entity),
         key_id=plan.key_id or world.base62(formats.KEY_ID_LENGTH),
         alias=plan.alias,
         mode=plan.mode,
@@ -89,6 +103,12 @@ def _token(world: World, plan: Plan, entity: Entity | None, *, by: User, replace
         last_used_at=world.ago(plan.last_used) if plan.last_used is not None else None,
         replaces=replaces,
     )
+
+
+def _kind(plan: Plan, entity: Entity | None) -> str:
+    if entity is None:
+        return Token.Kind.GATEWAY
+    return Token.Kind.SDK if plan.permissions == SDK_SCOPE else Token.Kind.API
 
 
 def _with_secret(token: Token) -> str:

@@ -17,6 +17,10 @@ partner Northwind Payments
         terminal Old Harbour till 2
         terminal Station kiosk
         terminal Market stall
+        terminal Roastery shop
+        terminal Airport kiosk
+        terminal Festival van
+        terminal Food truck
     merchant Cedar Cycles
     merchant Delta Flowers
     merchant Fennel & Rye Bakery

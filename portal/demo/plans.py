@@ -207,7 +207,7 @@ def fated(idea: Plan, alias: str, rng: Random) -> Plan:
         good=round(idea.good * scale) if lives else 0,
         refused=refused if lives else {},
         rhythm=idea.rhythm,
-        callers=tuple(f"{network}.{rng.randint(1, 254)}" for _ in range(rng.randint(1, 3))),
+        callers=tuple(f"{network}.{host}" for host in rng.sample(range(1, 255), rng.randint(1, 3))),
     )
 
 

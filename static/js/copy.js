@@ -1,5 +1,5 @@
 // Copy buttons: data-copy holds a public value, data-copy-from names the element whose text is copied (a secret is
-// never in an attribute). The icon becomes a tick for two seconds, and the live region says it.
+// never in an attribute), with the words of data-copy-after before it. The icon becomes a tick for two seconds, and the live region says it.
 
 async function write(text) {
   try {
@@ -34,7 +34,7 @@ function say(near, text) {
 
 async function copy(button) {
   const text = button.dataset.copy ?? document.querySelector(button.dataset.copyFrom)?.textContent.trim();
-  if (!text || !(await write(text))) {
+  if (!text || !(await write((button.dataset.copyAfter || "") + text))) {
     say(button, button.dataset.failed || "");
     return;
   }

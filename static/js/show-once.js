@@ -19,10 +19,12 @@ function download(button) {
 }
 
 function done() {
-  const next = shown().dataset.next;
+  const next = new URL(shown().dataset.next, location.href);
   wipe();
   shown().remove();
-  location.replace(next); // "back" then skips the page that showed it
+  // "back" then skips the page that showed it; the page below a dialog is loaded anew, even where only a place in it is meant
+  if (next.pathname + next.search === location.pathname + location.search) location.reload();
+  else location.replace(next);
 }
 
 document.addEventListener("change", (event) => {

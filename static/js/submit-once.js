@@ -11,6 +11,7 @@ function release(form) {
   for (const button of buttons(form)) {
     button.disabled = false;
     button.removeAttribute("aria-busy");
+    if (button.dataset.words) button.textContent = button.dataset.words;
   }
 }
 
@@ -29,6 +30,9 @@ document.addEventListener("submit", (event) => {
     for (const button of buttons(form)) {
       button.disabled = true;
       button.setAttribute("aria-busy", "true");
+      if (!button.dataset.working) continue; // what takes a moment says so
+      button.dataset.words = button.textContent;
+      button.textContent = button.dataset.working;
     }
   });
 }, true);

@@ -211,7 +211,7 @@ def test_what_changed_meanwhile_is_said_and_the_page_is_fresh_again(house, visit
         expect(page.get_by_role("link", name="Reactivate Checkout backend")).to_be_visible()
     else:
         choose(page.get_by_role("link", name="Back", exact=True))
-        expect(page.get_by_role("heading", name="Northwind Payments")).to_be_visible()
+        expect(page.get_by_role("heading", name="Checkout backend", level=1)).to_be_visible()
 
 
 def test_a_connection_that_is_lost_is_said_in_the_dialog_and_the_form_can_be_sent_again(house, visit):

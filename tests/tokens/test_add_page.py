@@ -108,7 +108,8 @@ def test_the_answer_warns_and_offers_to_copy_and_download(client, merchant):
     assert "Important: this is the only time you will see it." in page.text
     assert "For security and PCI compliance" in page.text
     assert "A lost token cannot be recovered; create a new one instead." in page.text
-    assert page.one("button", data_copy_from="#secret").text == "Copy token"
+    copies = page.all("button", data_copy_from="#secret")
+    assert [button.text for button in copies] == ["Copy token", "Copy as header"]
     assert page.one("button", data_download=f"api-token-{merchant.entity_id}-{token.key_id}.txt").text == "Download"
     assert "Test · Full access" in page.text
     assert f"Authorization: Bearer {token.masked}" in page.text

@@ -24,6 +24,7 @@ from tokens.keys.diagnosis import candidates_of, diagnose
 from tokens.keys.forms import CreateKeyForm, ReplaceKeyForm, SignatureForm
 from tokens.keys.slots import SLOTS, USE_CASES
 from tokens.models import Token
+from tokens.sdk.section import section_of
 
 REVEALED_SECONDS = 60
 """How long a revealed key stands on the screen."""
@@ -51,6 +52,7 @@ def developers(request: HttpRequest, entity_id: str) -> HttpResponse:
             "modes": Token.Mode.choices,
             "can_edit_keys": Capability.KEY_EDIT in held,
         }
+    context |= section_of(request, context["standing"])
     return render(request, "tokens/developers.html", context)
 
 

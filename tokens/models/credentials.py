@@ -134,6 +134,11 @@ class Token(Credential):
         return self.entity.get_absolute_url() if self.entity else reverse("portal:dashboard")
 
     @property
+    def subject(self) -> str:
+        """Whose SDK token it is, for those who see its entity beside it: a person by name, else the kind of entity."""
+        return str(self.user) if self.user else str(self.entity.get_kind_display()) if self.entity else ""
+
+    @property
     def masked(self) -> str:
         """What the interface shows for the token, for ever after its creation (S0-16, S0-27)."""
         return formats.mask(self.kind, self.mode, self.key_id, self.last4)
@@ -148,6 +153,11 @@ class Token(Credential):
         if self.kind == self.Kind.SDK:
             return _("Payments on a device")
         return PRESET_LABELS[preset_of(frozenset(self.scope.split()))]
+
+    @property
+    def note(self) -> str:
+        """What a list says below the alias: the preset of an API token, or whose SDK token it is."""
+        return self.subject if self.kind == self.Kind.SDK else str(self.preset_label)
 
     @property
     def state(self) -> str:

@@ -1,12 +1,15 @@
 """A merchant with channels and terminals, SDK tokens of every subject, and the people who may have to do with them."""
 
 from dataclasses import dataclass
+from datetime import timedelta
 
 import pytest
+from django.urls import reverse
+from django.utils import timezone
 
 from accounts.models import Entity, User
 from accounts.permissions import Role
-from tests.factories import make_entity, make_merchant, make_token, make_user
+from tests.factories import make_entity, make_merchant, make_token, make_user, put_into
 from tokens.models import Token
 
 
@@ -43,6 +46,11 @@ def make_sdk(entity: Entity, *, user: User | None = None, **options) -> tuple[To
     return make_token(entity, kind=Token.Kind.SDK, user=user, **options)
 
 
+def address(name: str, entity: Entity) -> str:
+    """Return the URL of a page of the tokens' app about `entity`."""
+    return reverse(f"tokens:{name}", args=[entity.entity_id])
+
+
 @pytest.fixture
 def shop(db) -> Shop:
     partner = make_entity("partner", "Northwind Payments")
@@ -61,3 +69,18 @@ def shop(db) -> Shop:
     ]
     secrets = {token.key_id: secret for token, secret in made}
     return Shop(*places, seller, colleague, operator, *(token for token, _secret in made), secrets)
+
+
+@pytest.fixture
+def tills(shop: Shop) -> list[Entity]:
+    """Return six terminals in the order of their names: without a token, and with one in every state."""
+    made = [make_entity("terminal", f"Stall {number}", under=shop.merchant) for number in range(1, 5)]
+    made = [Entity.objects.get(pk=each.pk) for each in made]
+    put_into(make_sdk(made[0])[0], "inactive")
+    used, _secret = make_sdk(made[1])
+    expired, _secret = make_sdk(made[2])
+    put_into(make_sdk(made[3])[0], "revoked")
+    now = timezone.now()
+    Token.objects.filter(pk=used.pk).update(last_used_at=now)
+    Token.objects.filter(pk=expired.pk).update(expires_at=now - timedelta(hours=1), last_used_at=now)
+    return [*made, shop.till, shop.other_till]
