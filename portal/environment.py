@@ -92,8 +92,8 @@ def read_database() -> dict:
         }
     elif config["ENGINE"].endswith("postgresql"):
         config["CONN_HEALTH_CHECKS"] = True  # a pooled connection may have died with a restarted server
-        # Nobody waits long for a server that is gone, and it is looked for again at once instead of ever more rarely.
-        pool = {"min_size": 1, "max_size": env.int("KEYHOUSE_DB_POOL", 8), "timeout": 3, "reconnect_timeout": 1}
+        # A server that is gone is looked for again with the next page, instead of ever more rarely.
+        pool = {"min_size": 1, "max_size": env.int("KEYHOUSE_DB_POOL", 8), "timeout": 10, "reconnect_timeout": 1}
         # A server that vanished without a word, as one that failed over does, is noticed after half a minute.
         found = {"connect_timeout": 5, "keepalives_idle": 15, "keepalives_interval": 5, "keepalives_count": 3}
         # Compiling a plan that fetches 25 rows takes longer than fetching them: 0.15 s of a page were nothing else.
