@@ -20,6 +20,7 @@ REASONS = {
     "removed": _("The token was removed"),
     "expired": _("The token had expired"),
     "suspended": _("The merchant, or an entity above it, was suspended"),
+    "person": _("The person it belongs to has no access any more"),
     "kind": _("Another kind of token was asked for"),
     "mode": _("Live was asked for with a test token, or test with a live one"),
     "entity": _("Asked for an entity that is not this merchant's"),

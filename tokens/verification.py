@@ -17,13 +17,18 @@ from tokens.formats import TOKEN_LENGTH, Presented, parse
 GOOD = "good"
 """The one reason that lets a request through."""
 
-NOT_GOOD = frozenset({"malformed", "unknown", "digest", "inactive", "revoked", "removed", "expired", "suspended"})
+NOT_GOOD = frozenset(
+    {"malformed", "unknown", "digest", "inactive", "revoked", "removed", "expired", "suspended", "person"}
+)
 """Reasons answered 401, all alike: this credential is not good for anything. A revoked or removed token has no digest
 left to compare with, so that is the reason whatever secret came with its key ID."""
 
 _NOBODYS = frozenset({"unknown", "digest"})
 """Reasons that are no use of the token whose row was read: who presented it is not its holder. Nor is it where the
 digest is destroyed: nobody can tell then."""
+
+API_ALONE = frozenset({"api"})
+"""The kinds of token that a question accepts where it does not say."""
 
 NOT_ALLOWED = frozenset({"kind", "mode", "entity", "network", "permission"})
 """Reasons answered 403, all alike: a good credential that may not do this."""
@@ -32,6 +37,24 @@ SUSPENDED = """
 EXISTS (SELECT 1 FROM accounts_entity a
          WHERE a.status = 'suspended' AND a.tree_id = {0}.tree_id AND a.lft <= {0}.lft AND a.rght >= {0}.rght)
 """
+_MERCHANT = """
+CASE WHEN t.kind = 'sdk' THEN
+  (SELECT m.entity_id FROM accounts_entity m
+    WHERE m.kind = 'merchant' AND m.tree_id = e.tree_id AND m.lft <= e.lft AND m.rght >= e.rght LIMIT 1)
+ELSE e.entity_id END
+"""
+"""The merchant that the token is one of: its own entity, or, for a terminal's, the one above it."""
+
+_ORPHANED = """
+CASE WHEN t.user_id IS NULL THEN FALSE ELSE NOT EXISTS
+  (SELECT 1 FROM accounts_user u JOIN accounts_membership m ON m.user_id = u.id
+     LEFT JOIN accounts_entity c ON c.id = m.entity_id
+    WHERE u.id = t.user_id AND u.is_active
+      AND (m.entity_id IS NULL OR (c.tree_id = e.tree_id AND c.lft <= e.lft AND c.rght >= e.rght)))
+END
+"""
+"""Whether the person whose own token it is may not sign in any more, or has no access to its entity any more."""
+
 _COVERS = f"""
 EXISTS (SELECT 1 FROM accounts_entity x
          WHERE x.entity_id = %s AND x.tree_id = e.tree_id AND x.lft BETWEEN e.lft AND e.rght
@@ -39,8 +62,8 @@ EXISTS (SELECT 1 FROM accounts_entity x
 """  # noqa: S608  put together from literals
 _READ = f"""
 SELECT g.id, g.kind, g.mode, g.status, g.digest, g.pepper_id, g.expires_at,
-       t.id, t.kind, t.mode, t.status, t.digest, t.pepper_id, t.expires_at, t.key_id, t.scope, t.networks, e.entity_id,
-       {SUSPENDED.format("e")}, {{covers}}
+       t.id, t.kind, t.mode, t.status, t.digest, t.pepper_id, t.expires_at, t.key_id, t.scope, t.networks, {_MERCHANT},
+       {SUSPENDED.format("e")}, {{covers}}, {_ORPHANED}
   FROM tokens_token g
   LEFT JOIN tokens_token t ON t.id = (SELECT n.id FROM tokens_token n WHERE n.key_id >= %s ORDER BY n.key_id LIMIT 1)
   LEFT JOIN accounts_entity e ON e.id = t.entity_id
@@ -63,6 +86,7 @@ class Decision(NamedTuple):
     entity: str = ""
     scope: str = ""
     expires_at: datetime | None = None
+    kind: str = ""
 
     @property
     def allowed(self) -> bool:
@@ -100,6 +124,7 @@ class Row(NamedTuple):
     entity: str | None
     is_suspended: bool
     covers_entity: bool
+    is_orphaned: bool = False
 
     def __repr__(self) -> str:
         return f"<Row {self.key_id}>"
@@ -130,12 +155,20 @@ def _read_gateway(text: str) -> Presented | None:
 
 
 def decide(
-    client: str, *, gateway: str, permission: str = "", mode: str = "", entity: str = "", caller: str = ""
+    client: str,
+    *,
+    gateway: str,
+    permission: str = "",
+    mode: str = "",
+    entity: str = "",
+    caller: str = "",
+    kinds: frozenset[str] = API_ALONE,
 ) -> Decision | None:
     """Decide whether the credential `client` is good for a request; None where `gateway` itself is not good.
 
     `permission` (such as `payment_transaction.edit`), `mode` (live or test) and `entity` (the ID of the merchant, or
-    of a channel or terminal below it) bind the decision; an empty one binds nothing. `caller` is the client's address,
+    of a channel or terminal below it) bind the decision; an empty one binds nothing. `kinds` are the kinds of token
+    that may do this (S2-3, S2-4); a terminal's own counts for that terminal alone. `caller` is the client's address,
     for tokens that may be used from some networks only. A malformed `client` is refused without a look at the
     database, whoever asks. Raises Unreachable where the database does not answer.
     """
@@ -145,7 +178,7 @@ def decide(
     asking, row = authenticate_gateway(gateway, presented, entity=entity)
     if asking is None:
         return None
-    reason = _judge(presented, row, permission=permission, mode=mode, entity=entity, caller=caller)
+    reason = _judge(presented, row, permission=permission, mode=mode, entity=entity, caller=caller, kinds=kinds)
     if reason == GOOD and asking.mode == "test" != presented.mode:
         reason = "mode"  # a gateway of the test environment lets nothing live through
     if row is None or reason in _NOBODYS or not row.digest:
@@ -153,33 +186,50 @@ def decide(
     if reason != GOOD:
         return Decision(reason, row.pk, asking.pk)
     expires_at = _moment(row.expires_at) if row.expires_at else None
-    return Decision(GOOD, row.pk, asking.pk, row.key_id, row.mode, row.entity or "", row.scope, expires_at)
+    return Decision(GOOD, row.pk, asking.pk, row.key_id, row.mode, row.entity or "", row.scope, expires_at, row.kind)
 
 
-def reason_for(client: str, *, permission: str = "", mode: str = "", entity: str = "", caller: str = "") -> str:
+def reason_for(
+    client: str,
+    *,
+    permission: str = "",
+    mode: str = "",
+    entity: str = "",
+    caller: str = "",
+    kinds: frozenset[str] = API_ALONE,
+) -> str:
     """Return what `decide` would find about `client`, for an operator, who asks without a gateway."""
     presented = parse(client)
     if presented is None:
         return "malformed"
     _same, row = _read(presented.key_id, presented.key_id, entity=entity)
-    return _judge(presented, row, permission=permission, mode=mode, entity=entity, caller=caller)
+    return _judge(presented, row, permission=permission, mode=mode, entity=entity, caller=caller, kinds=kinds)
 
 
-def _judge(presented: Presented, row: Row | None, *, permission: str, mode: str, entity: str, caller: str) -> str:
+def _judge(
+    presented: Presented,
+    row: Row | None,
+    *,
+    permission: str,
+    mode: str,
+    entity: str,
+    caller: str,
+    kinds: frozenset[str],
+) -> str:
     is_same = _matches(presented, row)  # compared for an unknown key ID too, so that it takes as long
     if row is None or row.key_id != presented.key_id:
         return "unknown"
     if not is_same:
         return "digest" if row.digest else row.status
-    if ended := _ended(row) or ("suspended" if row.is_suspended else ""):
+    if ended := _ended(row) or ("suspended" if row.is_suspended else "person" if row.is_orphaned else ""):
         return ended
+    if row.kind not in kinds:
+        return "kind"
     return _overstepped(row, permission=permission, mode=mode, entity=entity, caller=caller) or GOOD
 
 
 def _overstepped(row: Row, *, permission: str, mode: str, entity: str, caller: str) -> str:
     """Return what the request asks for that the good credential in `row` may not do; empty where it may."""
-    if row.kind != "api":
-        return "kind"
     if mode and mode != row.mode:
         return "mode"
     if entity and not row.covers_entity:

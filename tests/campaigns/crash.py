@@ -244,15 +244,18 @@ def crash(folder: Path, *, kills: int, seed: int = 1) -> Report:
     report.lost_counts = max(answers[200] - sum(counted), 0)
     report.faults = [fault for switch in switches for fault in switch.faults()] + operator.faults()
     report.faults += [*audit.verify(), *tree.check()]
-    report.faults += [
-        f"A decision was answered {status}, {count} times." for status, count in answers.items() if status != 200
-    ]
-    odd = sum((person.odd for person in people), Counter(answers))
-    report.faults += [f"{count} answers were {status}." for status, count in odd.items() if status not in {200, 409}]
-    report.faults += [line for line in log.splitlines() if BROKE.match(line)]
+    report.faults += _odd(answers, people, log)
     if ended:
         report.faults.append(f"The server ended with {ended}.")
     return report
+
+
+def _odd(answers: Counter, people: list[Person], log: str) -> list[str]:
+    """Return a sentence for each kind of answer that nobody should have got, and what the log calls broken."""
+    found = [f"A decision was answered {status}, {count} times." for status, count in answers.items() if status != 200]
+    odd = sum((person.odd for person in people), Counter(answers))
+    found += [f"{count} answers were {status}." for status, count in odd.items() if status not in {200, 409}]
+    return found + [line for line in log.splitlines() if BROKE.match(line)]
 
 
 def _kill(server: processes.Server, kills: int, chance: random.Random, callers: stage.Callers) -> int:

@@ -54,6 +54,7 @@ def test_a_good_token_is_told_with_what_it_may_do(house: House):
         "client_id": token.key_id,
         "sub": house.merchant.entity_id,
         "token_type": "Bearer",
+        "kind": "api",
         "mode": "live",
         "exp": int(expires.timestamp()),
     }

@@ -9,7 +9,9 @@ from django.test.utils import CaptureQueriesContext
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tests.factories import SETUP, make_gateway, make_merchant, make_token, put_into
+from accounts.models import Membership
+from accounts.permissions import Role
+from tests.factories import SETUP, make_gateway, make_merchant, make_token, make_user, put_into
 from tests.tokens.conftest import House, rewritten, with_another_secret
 from tokens import digests, lifecycle, verification
 from tokens.formats import BASE62, mint, write
@@ -29,6 +31,7 @@ def test_a_good_token_is_let_through_with_what_the_payment_core_must_know(house:
         mode="live",
         entity=house.merchant.entity_id,
         scope=house.token.scope,
+        kind="api",
     )
 
 
@@ -215,6 +218,8 @@ def every_question(house: House) -> list[tuple[str, dict]]:
     _, suspended = make_token(stopped)
     house.suspend(stopped)
     _, sdk = make_token(house.merchant, kind=Token.Kind.SDK)
+    _, of_nobody = make_token(house.merchant, kind=Token.Kind.SDK, user=make_user(Role.SDK_USER, on=house.merchant))
+    Membership.objects.filter(role=Role.SDK_USER).delete()
     _, at_home = make_token(house.merchant, networks="192.0.2.0/24")
     ended = [make_token(house.merchant) for _ in range(2)]
     put_into(ended[0][0], "revoked")
@@ -230,6 +235,7 @@ def every_question(house: House) -> list[tuple[str, dict]]:
         *((secret, {}) for _, secret in ended),
         (at_home, {"caller": "198.51.100.1"}),
         (sdk, {}),
+        (of_nobody, {}),
         (house.secret, {"mode": "test"}),
         (house.secret, {"entity": house.sibling.entity_id}),
         (house.secret, {"permission": "unheard_of"}),

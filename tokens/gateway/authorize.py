@@ -20,7 +20,7 @@ from django.conf import settings
 
 from tokens import usage
 from tokens.formats import parse
-from tokens.verification import GOOD, NOT_ALLOWED, Decision, authenticate_gateway, decide
+from tokens.verification import API_ALONE, GOOD, NOT_ALLOWED, Decision, authenticate_gateway, decide
 
 logger = logging.getLogger(__name__)
 
@@ -44,8 +44,17 @@ TIMED = 8
 """Every so many-th question is timed, for /metrics: to look at the clock for each would cost one per cent."""
 _is_timed = itertools.cycle([True] + [False] * (TIMED - 1))
 
-_PARAMETERS = frozenset({"permission", "mode", "entity", "caller"})
-_CHOICES = {"mode": {"live", "test"}, "caller": CALLERS}
+KINDS = {
+    "": API_ALONE,
+    "api": API_ALONE,
+    "sdk": frozenset({"sdk"}),
+    "api,sdk": frozenset({"api", "sdk"}),
+    "sdk,api": frozenset({"api", "sdk"}),
+}
+"""What the question says as `kind` -> the kinds of token that its route accepts (S2-3, S2-4)."""
+
+_PARAMETERS = frozenset({"permission", "mode", "entity", "caller", "kind"})
+_CHOICES = {"mode": {"live", "test"}, "caller": CALLERS, "kind": KINDS}
 FAULTY = "question"
 """The outcome of a question that is not put exactly: a fault of the gateway's configuration, counted on its row."""
 
@@ -84,14 +93,15 @@ def answer(environ: dict) -> tuple[str, list[tuple[str, str]]]:
     """Return the status line and the headers for the question in `environ`, and count it."""
     begun = time() if next(_is_timed) else 0.0
     # One character more than is looked at tells that it is too long; the rest would only fill the memory of questions.
-    bindings, told_in, fault = _question(environ.get("QUERY_STRING", "")[: MOST_QUERY + 1])
+    bindings, told_in, kinds, fault = _question(environ.get("QUERY_STRING", "")[: MOST_QUERY + 1])
     # A token in a cookie ends up in logs and browsers, as one in an address does: refused even where it is good.
     if fault == _LEAKED or ("HTTP_COOKIE" in environ and _CREDENTIAL.search(environ["HTTP_COOKIE"])):
         return UNAUTHORIZED, ASK_FOR_BEARER
     if fault:
         return _refuse_question(fault, environ)
     caller = address_of(environ.get(told_in, "")[:MOST_ADDRESS])
-    decision = decide(bearer(environ), gateway=environ.get("HTTP_X_KEYHOUSE_GATEWAY", ""), caller=caller, **bindings)
+    gateway = environ.get("HTTP_X_KEYHOUSE_GATEWAY", "")
+    decision = decide(bearer(environ), gateway=gateway, caller=caller, kinds=kinds, **bindings)
     if decision is None:
         return _refuse_gateway()
     asked_by = decision.gateway
@@ -125,10 +135,12 @@ _warn_once = lru_cache(maxsize=256)(logger.warning)
 
 
 class _Question(NamedTuple):
-    """What a query string binds, in which of WSGI's variables the caller is told, and what is wrong with it."""
+    """What a query string binds, in which of WSGI's variables the caller is told, which kinds of token it accepts, and
+    what is wrong with it."""
 
     bindings: dict[str, str]
     told_in: str
+    kinds: frozenset[str]
     fault: str = ""
 
 
@@ -145,7 +157,8 @@ def _question(query: str) -> _Question:
     fault = _fault_of(query)
     said = {} if fault else dict(parse_qsl(query))
     told_in = CALLERS.get(said.pop("caller", ""), "")
-    return _Question(said, told_in, fault)
+    kinds = KINDS[said.pop("kind", "")]
+    return _Question(said, told_in, kinds, fault)
 
 
 def _fault_of(query: str) -> str:

@@ -11,7 +11,7 @@ from http import HTTPStatus
 from urllib.parse import parse_qs
 
 from tokens import usage
-from tokens.gateway.authorize import bearer, is_news
+from tokens.gateway.authorize import KINDS, bearer, is_news
 from tokens.verification import Decision, authenticate_gateway, decide
 
 logger = logging.getLogger(__name__)
@@ -47,7 +47,7 @@ def answer(environ: dict) -> Answer:
     if token is None:
         return _invalid("Send one parameter `token` as a form.")
     gateway = bearer(environ)
-    decision = decide(token, gateway=gateway)
+    decision = decide(token, gateway=gateway, kinds=KINDS["api,sdk"])
     if decision and decision.gateway is None and authenticate_gateway(gateway)[0] is None:
         decision = None  # a malformed token was refused before anybody looked at who asks
     if decision is None:
@@ -79,6 +79,7 @@ def _active(decision: Decision) -> bytes:
         "client_id": decision.key_id,
         "sub": decision.entity,
         "token_type": "Bearer",
+        "kind": decision.kind,
         "mode": decision.mode,
     }
     if decision.expires_at:

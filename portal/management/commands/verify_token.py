@@ -27,6 +27,7 @@ ANSWERS = {
     "removed": "it was removed for good.",
     "expired": "it has expired.",
     "suspended": "its entity, or one above it, is suspended.",
+    "person": "the person it belongs to may not sign in any more, or has no access to its merchant.",
     "kind": "it is no API token.",
     "mode": "it is for the other mode.",
     "entity": "it does not belong to that entity, or that one is suspended.",
