@@ -16,6 +16,7 @@ import sys
 import tempfile
 import threading
 import time
+from collections import Counter
 from contextlib import closing
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -39,6 +40,7 @@ from tokens.models import Token
 
 SYSTEMS = 8
 """Systems of the merchant that use the token, each switched by itself."""
+REFUSED = (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN)
 PATIENCE = timedelta(seconds=1)
 """How long after the end of an overlap the old token must be refused at the latest."""
 
@@ -55,9 +57,8 @@ class Probe(NamedTuple):
 class Report:
     """What was sent, and what of it should have been answered otherwise."""
 
-    sent: int = 0
-    refused: int = 0
-    """Requests of systems that switched in time which were not let through."""
+    answers: Counter = field(default_factory=Counter)
+    """Status -> how many requests of systems that switched in time were answered so."""
     rotations: int = 0
     probes: int = 0
     early: int = 0
@@ -69,6 +70,20 @@ class Report:
     seconds: float = 0.0
 
     @property
+    def sent(self) -> int:
+        return self.answers.total()
+
+    @property
+    def refused(self) -> int:
+        """Those of them that were refused. The promise is that there is none."""
+        return sum(self.answers[status] for status in REFUSED)
+
+    @property
+    def faults(self) -> int:
+        """Those that were not decided at all (503): what a machine may do that has far too much to do."""
+        return self.sent - self.refused - self.answers[HTTPStatus.OK]
+
+    @property
     def is_good(self) -> bool:
         on_time = all(lag <= PATIENCE for lag in self.lags) and len(self.lags) == self.rotations
         return bool(self.rotations and not self.refused and not self.early and not self.late and on_time)
@@ -76,9 +91,10 @@ class Report:
     def __str__(self) -> str:
         slowest = max(self.lags, default=timedelta()).total_seconds()
         return (
-            f"{connection.vendor}: {self.refused} of {self.sent} requests refused during {self.rotations} rotations at "
-            f"{self.sent / self.seconds:.0f} a second; with the old token {self.early} of {self.probes} refused early, "
-            f"{self.late} let through late, the first refusal at most {1000 * slowest:.0f} ms after the end"
+            f"{connection.vendor}: {self.refused} of {self.sent} requests refused, {self.faults} undecided, during "
+            f"{self.rotations} rotations at {self.sent / self.seconds:.0f} a second; with the old token {self.early} "
+            f"of {self.probes} refused early, {self.late} let through late, the first refusal at most "
+            f"{1000 * slowest:.0f} ms after the end"
         )
 
 
@@ -125,8 +141,7 @@ class Fleet:
         time.sleep(max(0.0, self._began + turn / self._rate - time.perf_counter()))
         status = stage.status(line, self._questions[turn % SYSTEMS])
         with self._lock:
-            self.report.sent += 1
-            self.report.refused += status != HTTPStatus.OK
+            self.report.answers[status] += 1
 
     def _probe(self, old: bytes, ends: datetime, found: list[Probe]) -> None:
         """Go on with the old token until it has been refused, and for a moment more."""
@@ -141,9 +156,9 @@ class Fleet:
         report = self.report
         report.rotations += 1
         report.probes += len(forgotten)
-        report.early += sum(probe.answered < ends and probe.status != HTTPStatus.OK for probe in forgotten)
+        report.early += sum(probe.answered < ends and probe.status in REFUSED for probe in forgotten)
         report.late += sum(probe.sent >= ends and probe.status == HTTPStatus.OK for probe in forgotten)
-        report.lags += [probe.answered - ends for probe in forgotten if probe.status != HTTPStatus.OK][:1]
+        report.lags += [probe.answered - ends for probe in forgotten if probe.status in REFUSED][:1]
 
     def _question(self, secret: str) -> bytes:
         return stage.question(secret, self._gateway)
