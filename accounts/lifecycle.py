@@ -152,7 +152,6 @@ def add_platform_administrator(*, email: str, name: str, password: str, by: audi
             raise Refused(_("Somebody signs in with this e-mail address already."))
         person = User.objects.create_user(email, password, name=name)
         Membership(user=person, role=Role.PLATFORM_ADMINISTRATOR).save(force_insert=True)
-        audit.record(
-            AuditEvent.Type.MEMBER_ADDED, by=by, target=email[:64], person=email, role=Role.PLATFORM_ADMINISTRATOR.value
-        )
+        details = {"person": email, "role": Role.PLATFORM_ADMINISTRATOR.value}
+        audit.record(AuditEvent.Type.MEMBER_ADDED, by=by, target=person.person_id, **details)
     return person

@@ -10,13 +10,14 @@ from django.test import Client
 from django.utils import timezone
 
 from accounts import audit, tree
-from accounts.models import AuditEvent, Entity, Membership, User
+from accounts.models import AuditEvent, Entity, Invitation, Membership, User
 from portal.demo.credentials import PASTS
 from portal.demo.people import COLLEAGUES, PASSWORD, PERSONAS
 from portal.demo.plans import AURORA, Plan
 from portal.demo.seed import seed
 from portal.demo.usage import buckets
 from portal.demo.world import World
+from tests.reading import main_of
 from tokens import vault, verification
 from tokens.evidence import evidence_of
 from tokens.keys.board import board_of
@@ -211,6 +212,19 @@ def test_nothing_under_a_suspended_entity_has_been_accepted_lately(secrets):
         assert used.aggregate(total=Sum("count"))["total"], top.name
 
 
+def test_people_come_from_above_and_some_are_only_invited(secrets):
+    """S2-17, S2-18: a merchant's list as its own administrator and its partner's see it."""
+    url = f"/account/{merchant('Aurora Coffee').entity_id}/users/"
+    own, above = (main_of(sign_in(login)[0].get(url)) for login in ("merchant", "partner"))
+    through = {row["Through"] for row in above.rows if "Through" in row}
+    assert through == {"Northwind Payments", "Harbour Group", "This entity"}
+    assert {row["Through"] for row in own.rows if "Through" in row} == {"This entity"}
+    links = [row["Link"] for row in own.rows if "Link" in row]
+    assert sorted(link.split()[0] for link in links) == ["Expired", "good"]
+    assert "The only administrator" in own.text
+    assert "May not sign in" in own.text
+
+
 # A past that adds up
 
 
@@ -229,7 +243,14 @@ def test_every_change_of_the_past_left_its_event_and_nothing_lies_ahead(secrets)
         suspended = ["entity.suspended"] if entity.is_suspended else []
         assert events[entity.entity_id] == ["entity.added", *suspended], entity.name
         assert entity.parent is None or entity.parent.created_at < entity.created_at
-    assert all("member.added" in events[person.email] for person in PERSONAS + COLLEAGUES)
+    for user in User.objects.prefetch_related("memberships"):
+        switched = [] if user.is_active else ["person.disabled"]
+        signed_in = ["session.started"] * events[user.person_id].count("session.started")
+        assert sorted(events[user.person_id]) == sorted(["member.added", *switched, *signed_in]), user.email
+        assert signed_in
+        assert user.created_at < user.last_login
+    for invitation in Invitation.objects.all():
+        assert events[invitation.invitation_id] == ["invitation.sent"]
     times = list(AuditEvent.objects.order_by("number").values_list("at", flat=True))
     assert times == sorted(times)
 

@@ -22,6 +22,7 @@ def seed(now: datetime) -> dict[str, str]:
         people.invite(world)
         entities.plant(world)
         people.appoint(world)
+        people.offer(world)
         credentials.issue(world)
         keys.fill(world)
         ledger.sum_up()

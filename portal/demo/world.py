@@ -29,6 +29,11 @@ class World:
         """Return the moment that many days before the seed."""
         return self.now - timedelta(days=days)
 
+    @staticmethod
+    def named_id(prefix: str, name: str) -> str:
+        """Return the public ID of whatever is called `name`: the same one wherever in the seed it is made."""
+        return f"{prefix}_{''.join(Random(f'{SEED} {prefix} {name}').choices(BASE62, k=16))}"  # noqa: S311  likewise
+
     def base62(self, length: int) -> str:
         """Return `length` letters and digits for a public ID. Never for a secret: everybody can predict them."""
         return "".join(self.rng.choices(BASE62, k=length))
