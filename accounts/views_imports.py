@@ -72,8 +72,7 @@ def _page(request: HttpRequest, entity: Entity | None) -> dict:
         "section": "account",
         "breadcrumbs": account_trail(*steps, (_("Import entities"), None)),
         "tree": drawn_tree(request, entity) or branches.forest(request.user),
-        "columns": imports.COLUMNS,
         "most_rows": imports.MOST_ROWS,
-        "most_bytes": imports.MOST_BYTES,
+        "most_megabytes": imports.MOST_BYTES // 1_000_000,
         "back": entity.get_absolute_url() if entity else reverse("portal:account"),
     }

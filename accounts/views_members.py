@@ -30,7 +30,7 @@ def users(request: HttpRequest, entity_id: str) -> HttpResponse:
     context = entity_page(request, entity, "users")
     seen = Membership.objects.visible_to(request.user).filter(entity__in=context["standing"].above)
     offered = Invitation.objects.visible_to(request.user).filter(entity=entity)
-    context |= _lists(request, seen.order_by("entity__lft", Lower("user__email"), "pk"), offered, entity)
+    context |= _lists(request, seen.order_by("-entity__lft", Lower("user__email"), "pk"), offered, entity)
     context["is_cut"] = context["standing"].above[0].parent_id is not None
     return render(request, "accounts/users.html", context)
 
