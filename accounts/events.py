@@ -42,6 +42,7 @@ class EventType(models.TextChoices):
     KEY_READ = "key.read", _("Integration key read by the platform")
     KEYS_REENCRYPTED = "key.reencrypted", _("Integration keys encrypted anew")
     GATEWAY_CREATED = "gateway.created", _("Gateway credential created")
+    SUPPORT_OPENED = "support.opened", _("Opened by support")
     SIGNED_IN = "session.started", _("Signed in")
     SIGN_IN_FAILED = "session.refused", _("Sign-in refused")
     SIGNED_OUT = "session.ended", _("Signed out")

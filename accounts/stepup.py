@@ -9,40 +9,33 @@ A sign-in counts as a proof: whoever has a second factor has just used it there.
 """
 
 import json
-from http import HTTPStatus
 from typing import Any
 
 from django import forms
 from django.db import transaction
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import redirect
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from django.views.decorators.debug import sensitive_variables
 
 from accounts import audit, trust
 from accounts.models import AuditEvent
-from accounts.pages import show
+from accounts.questions import Question
 from accounts.signin import factors, passkeys
 from accounts.signin.forms import CodeField, CredentialField, check_code, check_password
-
-PREFIX = "proof"
-"""Before the names of the question's own fields, so that they meet none of the form that it carries."""
-
-ASKED_ON = f"{PREFIX}-asked_on"
 
 
 class Unproved(Exception):
     """Something weighty was asked for without a recent proof."""
 
 
-class ProofForm(forms.Form):
+class ProofForm(Question):
     """Any second factor that the person has; the password where there is none."""
 
-    asked_on = forms.ChoiceField(choices=[("GET", "GET"), ("POST", "POST")], widget=forms.HiddenInput)
+    prefix = "proof"
 
     def __init__(self, *args, request: HttpRequest, **kwargs) -> None:
-        super().__init__(*args, prefix=PREFIX, **kwargs)
+        super().__init__(*args, request=request, **kwargs)
         self.user = request.user
         self.has_passkey = factors.passkeys_of(self.user).exists()
         if self.has_passkey:
@@ -80,21 +73,17 @@ def require(request: HttpRequest) -> None:
 
 def question(request: HttpRequest, form: ProofForm | None = None) -> HttpResponse:
     """Ask for the proof at the address of `request`, with everything in the page that was posted to it."""
-    form = form or ProofForm(request=request, initial={"asked_on": "POST" if request.method == "POST" else "GET"})
-    own = ("csrfmiddlewaretoken", f"{PREFIX}-")
-    carried = [(name, each) for name, values in request.POST.lists() if not name.startswith(own) for each in values]
-    context = {"form": form, "carried": carried, "breadcrumbs": [(_("Confirm that it is you"), None)]}
+    form = form or ProofForm(request=request)
+    context: dict[str, Any] = {"breadcrumbs": [(_("Confirm that it is you"), None)]}
     if form.has_passkey:
         context["options"] = json.dumps(passkeys.request_options(request.user))
     context["layout"] = "allauth/layouts/entrance.html" if factors.is_required(request.user) else "shell.html"
-    # 409, as where something cannot be done in the present state; a 422 would be drawn into the form that was sent.
-    status = HTTPStatus.CONFLICT if request.method == "POST" else HTTPStatus.OK
-    return show(request, "account/stepup.html", context, status=status)
+    return form.ask("account/stepup.html", context)
 
 
 def answer(request: HttpRequest) -> HttpResponse | None:
     """Take the proof that `request` brings, if it brings one; None lets the view have what else was posted."""
-    if request.method != "POST" or ASKED_ON not in request.POST or not request.user.is_authenticated:
+    if not ProofForm.is_answered_by(request) or not request.user.is_authenticated:
         return None
     form = ProofForm(request.POST, request=request)
     request.sensitive_post_parameters = [form.add_prefix(name) for name in form.fields]  # for reports of faults
@@ -103,16 +92,4 @@ def answer(request: HttpRequest) -> HttpResponse | None:
     with transaction.atomic():
         audit.record(AuditEvent.Type.IDENTITY_PROVED, by=request.user, used=form.cleaned_data["used"])
     trust.prove(request)
-    rest = request.POST.copy()
-    for name in form.fields:
-        rest.pop(form.add_prefix(name), None)
-    request.POST = rest
-    return _back(request) if form.cleaned_data["asked_on"] == "GET" else None
-
-
-def _back(request: HttpRequest) -> HttpResponse:
-    """Lead to the page that was asked for; a dialog fetches it into itself."""
-    if not request.htmx:
-        return redirect(request.get_full_path())
-    place = {"path": request.get_full_path(), "target": "#dialog-body", "swap": "innerHTML"}
-    return HttpResponse(headers={"HX-Location": json.dumps(place)})
+    return form.go_on()

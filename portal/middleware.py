@@ -8,14 +8,18 @@ from ipaddress import ip_address
 from types import MappingProxyType
 
 from django.conf import settings
+from django.contrib.admin import ModelAdmin
+from django.contrib.admin.utils import unquote
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.views.csrf import csrf_failure
 
-from accounts import audit, stepup
+from accounts import audit, stepup, support
+from accounts.models import Entity
 from accounts.refusals import Refused
 from accounts.signin import factors, sessions
+from tokens.models import Token
 
 Next = Callable[[HttpRequest], HttpResponse]
 
@@ -190,3 +194,42 @@ class StepUp:
 
     def process_exception(self, request: HttpRequest, exception: Exception) -> HttpResponse | None:
         return stepup.question(request) if isinstance(exception, stepup.Unproved) else None
+
+
+class SupportReason:
+    """Ask support why, before it opens anything that an address names as a merchant's, and before the Django admin."""
+
+    NAMES_ALONE = frozenset({"accounts:branch"})
+    """The tree shows names and entity IDs, as the search does: how support finds a merchant at all."""
+
+    def __init__(self, get_response: Next) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        return self.get_response(request)
+
+    def process_view(
+        self, request: HttpRequest, view: Callable, _args: tuple, about: dict[str, str]
+    ) -> HttpResponse | None:
+        is_named = bool({"entity_id", "key_id"} & about.keys())
+        desk = getattr(view, "model_admin", None)
+        if not (is_named or desk) or request.resolver_match.view_name in self.NAMES_ALONE:
+            return None
+        if not support.is_support(request.user):
+            return None
+        place = self.place_named_by(request, about, desk)
+        # What is not there is told by the view, as to everybody.
+        return None if is_named and place is None else support.ask_first(request, place)
+
+    @staticmethod
+    def place_named_by(request: HttpRequest, about: dict[str, str], desk: ModelAdmin | None) -> Entity | None:
+        """Return the entity that the address is about, by its own ID or by that of something it owns."""
+        if "entity_id" in about:
+            return Entity.objects.visible_to(request.user).filter(entity_id=about["entity_id"]).first()
+        if "key_id" in about:
+            token = (
+                Token.objects.visible_to(request.user).filter(key_id=about["key_id"]).select_related("entity").first()
+            )
+            return token.entity if token else None
+        row = desk.get_object(request, unquote(about["object_id"])) if desk and "object_id" in about else None
+        return row if isinstance(row, Entity) else getattr(row, "entity", None)

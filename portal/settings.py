@@ -71,6 +71,7 @@ MIDDLEWARE = [
     "portal.middleware.PlainRefusals",
     "portal.middleware.Presence",
     "portal.middleware.SecondFactorFirst",
+    "portal.middleware.SupportReason",
     "portal.middleware.StepUp",
 ]
 

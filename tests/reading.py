@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from html.parser import HTMLParser
+from time import time
 
 from django.http import HttpResponse
 from django.test import Client
 
-from accounts import trust
-from accounts.models import User
+from accounts import support, trust
+from accounts.models import Entity, User
 from tokens.lifecycle import NEEDS
 
 VOID = {"area", "base", "br", "col", "embed", "hr", "img", "input", "link", "meta", "source", "track", "wbr"}
@@ -107,12 +108,22 @@ def verbs_in(element: Element) -> list[str]:
     return list(dict.fromkeys(word for word in last if word in {"edit", *NEEDS}))
 
 
-def client_of(user: User | None) -> Client:
-    """Return a client in which `user` has just signed in."""
-    client = Client()
+def client_of(user: User | None, **options: bool) -> Client:
+    """Return a client in which `user` has just signed in; support has said there why it opens whatever there is now."""
+    client = Client(**options)
     if user:
         client.force_login(user)
+        if support.is_support(user):
+            give_reasons(client)
     return client
+
+
+def give_reasons(client: Client) -> None:
+    """Let a reason hold, in the session of `client`, for every entity and for the Django admin."""
+    session = client.session
+    places = [support.DESK, *Entity.objects.values_list("entity_id", flat=True)]
+    session[support.REASONS] = dict.fromkeys(places, time() + support.LASTS)
+    session.save()
 
 
 def let_the_proof_age(client: Client, seconds: float = trust.FRESH) -> None:

@@ -21,6 +21,7 @@ from accounts.signin import factors, sessions
 from tests.access_matrix import ADMIN_ROWS, MATRIX, MODELS_IN_ADMIN, PERSONAS
 from tests.accounts.signin.device import Device, make_passkey
 from tests.factories import SETUP, make_entity, make_invitation, make_merchant, make_token, make_user, put_into
+from tests.reading import client_of
 from tokens import rotation
 from tokens.keys import lifecycle as keys
 from tokens.keys.slots import SLOTS
@@ -54,9 +55,7 @@ def world(db):
         "sdk_user": make_user(Role.SDK_USER, on=aurora),
         "rival": make_user(Role.ADMINISTRATOR, on=borealis),
     }
-    clients = {name: Client(raise_request_exception=False) for name in PERSONAS}
-    for name, user in people.items():
-        clients[name].force_login(user)
+    clients = {name: client_of(people.get(name), raise_request_exception=False) for name in PERSONAS}
     tokens = {
         (merchant, status): put_into(make_token(merchant, alias=f"{merchant.name} {status}")[0], status)
         for merchant in (aurora, borealis)

@@ -30,7 +30,7 @@ def merchant(db) -> Entity:
 
 
 @pytest.fixture
-def support(db) -> Client:
+def support(merchant) -> Client:
     return client_of(make_user(Role.SUPPORT, email="support@test.example"))
 
 
