@@ -1,4 +1,4 @@
-"""Questions that stand in the way: asked at the address that was wanted, in the dialog where one is open, and leading back.
+"""Questions that stand in the way: asked at the address that was wanted, or in the open dialog, and leading back.
 
 What was posted travels inside the question, in the browser; the server keeps none of it, so that no session ever holds
 a form. A question's own fields begin with its prefix, so that they meet none of the form that it carries.
