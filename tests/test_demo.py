@@ -275,8 +275,7 @@ def test_the_hours_add_up_whenever_the_demo_is_started(rhythm, clock):
     last_day = [row for row in rows if row.hour > now - timedelta(hours=24)]
     assert sum(row.count for row in last_day if row.outcome == "good") == 12_408
     assert sum(row.count for row in last_day if row.outcome == "mode") == 31
-    assert len({(row.hour, row.caller, row.outcome) for row in rows}) == len(rows)
-    assert all(row.count > 0 for row in rows)
+    assert len({(row.hour, row.caller, row.outcome) for row in rows if row.count > 0}) == len(rows)
     assert all(row.hour <= row.first_at <= row.last_at < row.hour + timedelta(hours=1) for row in rows)
     assert all(row.last_at <= now for row in rows)
 
@@ -295,10 +294,9 @@ def test_only_the_two_kept_secrets_are_good_for_anything(secrets):
 
 
 def test_the_secrets_are_new_at_every_start(db):
-    found = []
+    found: set[str] = set()
     for _start in range(2):
         with transaction.atomic():
-            found.append(seed(NOW))
+            found |= set(seed(NOW).values())
             transaction.set_rollback(True)
-    assert found[0]["demo-token"] != found[1]["demo-token"]
-    assert found[0]["demo-gateway"] != found[1]["demo-gateway"]
+    assert len(found) == 4

@@ -38,22 +38,8 @@ def pick(page: Page, role: str) -> None:
         page.keyboard.press("ArrowDown")
 
 
-@both_ways
-def test_somebody_is_invited_comes_in_and_is_removed(house: House, visit: Visit, js: bool):
-    """S2-17, S2-18: from the invitation to the end of the role, each step as its person does it."""
-    page = visit(house.administrator, java_script_enabled=js)
-    page.goto(users_page(house.merchant))
-    choose(page.get_by_role("link", name="Invite").first)
-    expect(page.get_by_role("heading", name="Invite somebody to “Aurora Coffee”")).to_be_visible()
-    fill(page.get_by_label("E-mail address"), "nobody")
-    page.keyboard.press("Enter")
-    expect(page.get_by_label("E-mail address")).to_have_attribute("aria-invalid", "true")
-    fill(page.get_by_label("E-mail address"), "nora@shop.example")
-    pick(page, "Developer")
-    choose(page.get_by_role("button", name="Send invitation"))
-    expect_done(page, "An invitation is on its way to nora@shop.example. It is good for 72 hours.")
-    expect(page.get_by_role("row").filter(has_text="nora@shop.example")).to_contain_text("Developer")
-
+def comes_in(visit: Visit, js: bool) -> Page:
+    """Accept the invitation in the last message as Nora, sign in, and return her page."""
     nora = visit(java_script_enabled=js)
     nora.goto(re.search(r"http\S+/auth/invitation/inv_\S+", mail.outbox[-1].body)[0])
     expect(nora).to_have_url(re.compile("/auth/invitation/$"))
@@ -71,7 +57,26 @@ def test_somebody_is_invited_comes_in_and_is_removed(house: House, visit: Visit,
     fill(nora.get_by_label("Password"), PASSWORD)
     nora.keyboard.press("Enter")
     expect(nora.get_by_role("heading", name="Dashboard")).to_be_visible()
+    return nora
 
+
+@both_ways
+def test_somebody_is_invited_comes_in_and_is_removed(house: House, visit: Visit, js: bool):
+    """S2-17, S2-18: from the invitation to the end of the role, each step as its person does it."""
+    page = visit(house.administrator, java_script_enabled=js)
+    page.goto(users_page(house.merchant))
+    choose(page.get_by_role("link", name="Invite").first)
+    expect(page.get_by_role("heading", name="Invite somebody to “Aurora Coffee”")).to_be_visible()
+    fill(page.get_by_label("E-mail address"), "nobody")
+    page.keyboard.press("Enter")
+    expect(page.get_by_label("E-mail address")).to_have_attribute("aria-invalid", "true")
+    fill(page.get_by_label("E-mail address"), "nora@shop.example")
+    pick(page, "Developer")
+    choose(page.get_by_role("button", name="Send invitation"))
+    expect_done(page, "An invitation is on its way to nora@shop.example. It is good for 72 hours.")
+    expect(page.get_by_role("row").filter(has_text="nora@shop.example")).to_contain_text("Developer")
+
+    nora = comes_in(visit, js)
     page.reload()
     row = page.get_by_role("row").filter(has_text="Nora New")
     choose(row.get_by_role("link", name="Change role"))
