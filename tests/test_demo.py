@@ -273,24 +273,20 @@ def test_the_hours_add_up_whenever_the_demo_is_started(rhythm, clock):
     plan = Plan("A", born=9, good=12_408, refused={"mode": 31}, rhythm=rhythm, callers=("192.0.2.1", "2001:db8::1"))
     rows = list(buckets(World(now), plan))
     last_day = [row for row in rows if row.hour > now - timedelta(hours=24)]
-    assert sum(row.count for row in last_day if row.outcome == "good") == 12_408
-    assert sum(row.count for row in last_day if row.outcome == "mode") == 31
+    counted = {kind: sum(row.count for row in last_day if row.outcome == kind) for kind in ("good", "mode")}
+    assert counted == {"good": 12_408, "mode": 31}
     assert len({(row.hour, row.caller, row.outcome) for row in rows if row.count > 0}) == len(rows)
     assert all(row.hour <= row.first_at <= row.last_at < row.hour + timedelta(hours=1) for row in rows)
-    assert all(row.last_at <= now for row in rows)
-
-
-# The secrets
+    assert max(row.last_at for row in rows) <= now
 
 
 def test_only_the_two_kept_secrets_are_good_for_anything(secrets):
     assert set(secrets) == {"demo-gateway", "demo-token"}
     answer = verification.decide(secrets["demo-token"], gateway=secrets["demo-gateway"], mode="live")
-    assert answer is not None
-    assert answer.allowed
-    assert answer.entity == merchant("Aurora Coffee").entity_id
-    digests = [bytes(digest) for digest in Token.objects.exclude(digest=None).values_list("digest", flat=True)]
-    assert len(set(digests)) == len(digests)
+    told = (answer.reason, answer.entity) if answer else None
+    assert told == ("good", merchant("Aurora Coffee").entity_id)
+    stored = Token.objects.exclude(digest=None)
+    assert len({bytes(digest) for digest in stored.values_list("digest", flat=True)}) == stored.count()
 
 
 def test_the_secrets_are_new_at_every_start(db):
