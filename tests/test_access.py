@@ -214,6 +214,7 @@ def typed(name: str, world: dict) -> dict[str, str]:
         "tokens:rotate": {"overlap": "3600", "form_key": wanted["form_key"]},
         "tokens:extend": {"overlap": "3600"},
         "tokens:key_renew": {"key_id": keys.keys_of(world["aurora"], "live")["encryption"].key_id},
+        "tokens:key_promote": {"keys": keys.written(keys.keys_of(world["aurora"], "live"))},
         "tokens:key_revoke": {"key_id": keys.keys_of(world["aurora"], "live")["hmac_secondary"].key_id},
         "tokens:key_signature": {"signature": "v1,AAAA"},
     }.get(name, {})

@@ -18,12 +18,9 @@ from django.utils.translation import gettext_lazy as _
 from django.views.decorators.debug import sensitive_variables
 
 from accounts.models import Entity
-from tokens import vault
+from tokens import signing, vault
 from tokens.keys.slots import HMACS, SLOTS
 from tokens.models import SharedKey
-
-TOLERANCE = 300
-"""Seconds a timestamp may lie in the past or the future (Standard Webhooks 1.0)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +58,7 @@ NEITHER = _(
 )
 NO_SIGNATURE = _("The signature is neither base64 nor hexadecimal: it should read “v1,” and 44 characters of base64.")
 STALE = _("The timestamp is more than five minutes from now: the message is old, or the sender's clock is wrong.")
+NO_ID = _("The message ID is missing or malformed: 1 to 128 visible ASCII characters without a full stop.")
 NO_TIMESTAMP = _("The timestamp is missing, or not a number of seconds since 1970.")
 MILLISECONDS = _("The timestamp is in milliseconds. It should be in seconds.")
 OTHER_MODE = _("It was signed with a key of the other mode: live and test have keys of their own.")
@@ -128,7 +126,8 @@ def diagnose(
         faults = _match(candidate, given, *parts)
         if faults is not None:
             other = (OTHER_MODE,) if candidate.mode != mode else ()
-            return Finding(candidate, (*other, *faults, *_clock(timestamp)))
+            named = () if signing.is_id(message_id) else (NO_ID,)
+            return Finding(candidate, (*other, *faults, *named, *_clock(timestamp)))
     return Finding(None, (NEITHER, *_clock(timestamp)))
 
 
@@ -139,9 +138,9 @@ def _match(
     """Return what was done wrong with this key; nothing where all is right, None where the key did not sign it."""
     for keying, key_fault in KEYINGS:
         key = keying(candidate.value)
-        for signing, content_fault in SIGNINGS:
+        for content, content_fault in SIGNINGS:
             for change, body_fault in BODIES:
-                made = hmac.digest(key, signing(name, moment, change(body)), hashlib.sha256)
+                made = hmac.digest(key, content(name, moment, change(body)), hashlib.sha256)
                 for told, form_faults in given:
                     if hmac.compare_digest(made, told):
                         return (*filter(None, (key_fault, content_fault, body_fault)), *form_faults)
@@ -171,4 +170,6 @@ def _clock(timestamp: str) -> tuple[Promise, ...]:
     seconds = int(timestamp)
     if seconds > 100_000_000_000:
         return (MILLISECONDS,)
-    return (STALE,) if abs(time.time() - seconds) > TOLERANCE else ()
+    if not signing.is_timestamp(timestamp):
+        return (NO_TIMESTAMP,)
+    return () if signing.is_current(timestamp, time.time()) else (STALE,)

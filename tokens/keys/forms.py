@@ -1,5 +1,7 @@
 """What people may type about integration keys. No form holds a slot, a mode or a secret."""
 
+import re
+
 from django import forms
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
@@ -7,6 +9,9 @@ from django.utils.translation import gettext_lazy
 from tokens.evidence import Evidence
 from tokens.forms import DescriptionField
 from tokens.keys.lifecycle import Key
+
+SECRETS = re.compile(r"whsec_[0-9A-Za-z+/]{8}|kh_(?:api|sdk|gtw)_(?:live|test)_[0-9A-Za-z]{16}_")
+"""How keys and tokens begin."""
 
 
 class CreateKeyForm(forms.Form):
@@ -17,6 +22,12 @@ class CreateKeyForm(forms.Form):
     def __init__(self, *args, **kwargs) -> None:
         super().__init__(*args, **kwargs)
         self.fields["note"].label = _("Note (optional)")
+
+    def clean_note(self) -> str:
+        note = str(self.cleaned_data["note"])
+        if SECRETS.search(note):  # whoever may see the slots may read the note
+            raise forms.ValidationError(_("This holds a key or a token. Say who uses it, not what it is."), code="key")
+        return note
 
 
 class ReplaceKeyForm(forms.Form):
@@ -49,6 +60,21 @@ class ReplaceKeyForm(forms.Form):
         if self.cleaned_data.get("key_id") != self.key.key_id:
             self.add_error(None, _("Another key has taken this place meanwhile. Load the page again."))
         return self.cleaned_data
+
+
+class PromoteForm(forms.Form):
+    """The confirmation that keys change places. `keys` names those that were shown: sent twice, it swaps them once."""
+
+    keys = forms.CharField(widget=forms.HiddenInput, required=False)
+
+    def __init__(self, *args, shown: str, **kwargs) -> None:
+        super().__init__(*args, initial={"keys": shown}, **kwargs)
+        self.shown = shown
+
+    def clean(self) -> dict:
+        if self.cleaned_data.get("keys") != self.shown:
+            self.add_error(None, _("These keys have changed places or values meanwhile. Load the page again."))
+        return {}
 
 
 class SignatureForm(forms.Form):

@@ -128,7 +128,12 @@ def check_promotion(keys: dict[str, Key]) -> dict[str, str]:
     return pairs
 
 
-def promote(merchant: Entity, *, mode: str, by: audit.Actor) -> list[str]:
+def written(keys: dict[str, Key]) -> str:
+    """Return which key fills which slot, as one word: by it a form says what it showed."""
+    return ".".join(f"{slot}-{keys[slot].key_id}" for slot in sorted(keys))
+
+
+def promote(merchant: Entity, *, mode: str, by: audit.Actor, shown: str = "") -> list[str]:
     """Let each secondary key and its primary one change places, without another value (S4-22).
 
     Returns the primary slots whose key is another one now. Where a primary slot was empty, the secondary one is empty
@@ -137,6 +142,8 @@ def promote(merchant: Entity, *, mode: str, by: audit.Actor) -> list[str]:
     with transaction.atomic():
         keys = _locked(merchant, mode)
         pairs = check_promotion(keys)
+        if shown and shown != written(keys):
+            raise Refused(_("These keys have changed meanwhile. Nothing was changed now."))
         for primary, secondary in pairs.items():
             if primary in keys:
                 _move(keys[primary], "", by=by)

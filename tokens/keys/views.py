@@ -21,7 +21,7 @@ from accounts.views import entity_page
 from tokens.keys import lifecycle
 from tokens.keys.board import Place, board_of, place_of
 from tokens.keys.diagnosis import candidates_of, diagnose
-from tokens.keys.forms import CreateKeyForm, ReplaceKeyForm, SignatureForm
+from tokens.keys.forms import CreateKeyForm, PromoteForm, ReplaceKeyForm, SignatureForm
 from tokens.keys.slots import SLOTS, USE_CASES
 from tokens.models import Token
 from tokens.sdk.section import section_of
@@ -123,13 +123,19 @@ def promote(request: HttpRequest, entity_id: str) -> HttpResponse:
     board = board_of(entity, mode, held=held, stopped=False)
     if mode == Token.Mode.LIVE:
         stepup.require(request)
-    lifecycle.check_promotion({name: place.key for name, place in board.places.items() if place.key})
+    keys = {name: place.key for name, place in board.places.items() if place.key}
+    lifecycle.check_promotion(keys)
+    shown = lifecycle.written(keys)
 
     def act() -> tuple[str, str]:
-        lifecycle.promote(entity, mode=mode, by=request.user)
+        lifecycle.promote(entity, mode=mode, by=request.user, shown=shown)
         return _home(entity, mode), _("The keys have changed places. Revoke the old ones once nobody uses them.")
 
-    context = _frame(request, entity, LABELS["promote"]) | {"form": Form(posted(request)), "board": board, "mode": mode}
+    context = _frame(request, entity, LABELS["promote"]) | {
+        "form": PromoteForm(posted(request), shown=shown),
+        "board": board,
+        "mode": mode,
+    }
     return ask(request, "tokens/keys/promote.html", context, act)
 
 

@@ -75,6 +75,7 @@ def wrong_ways(value: str) -> dict[str, tuple[str, dict, object]]:
             {"moment": "1760000000000"},
             diagnosis.MILLISECONDS,
         ),
+        "leading zero": (v1(sign(value, moment=f"0{now()}")), {"moment": f"0{now()}"}, diagnosis.NO_TIMESTAMP),
         "no timestamp": (v1(sign(value, moment="soon")), {"moment": "soon"}, diagnosis.NO_TIMESTAMP),
     }
 
@@ -113,3 +114,11 @@ def test_a_signature_of_nobody_here(house: House):
 def test_a_candidate_never_tells_its_value(house: House):
     for candidate in candidates_of(house.merchant, "live"):
         assert candidate.value not in repr(candidate)
+
+
+@pytest.mark.parametrize("name", ["", "a.b", "a b", "é", "x" * 129])
+def test_an_id_that_no_message_may_have_is_named(house: House, name):
+    """S4-3: what `/gateway/signatures/verify` refuses does not verify here either."""
+    moment = now()
+    signature = v1(sign(house.secrets["hmac_primary"], content=f"{name}.{moment}.{BODY}"))
+    assert found(house, signature, name=name, moment=moment).faults == (diagnosis.NO_ID,)

@@ -50,8 +50,13 @@ def test_a_double_run_from_its_beginning_to_its_end(house: House):
     assert step() == "switch"
     use(new, 2)
     assert step() == "promote"
-    answer = client.post(f"{reverse('tokens:key_promote', args=[house.merchant.entity_id])}?mode=live", follow=True)
+    page = f"{reverse('tokens:key_promote', args=[house.merchant.entity_id])}?mode=live"
+    shown = {"keys": lifecycle.written(lifecycle.keys_of(house.merchant, "live"))}
+    answer = client.post(page, shown, follow=True)
     assert "The keys have changed places" in main_of(answer).text
+    assert (house.key("rest_primary"), house.key("rest_secondary")) == (new, old)
+    again = client.post(page, shown)
+    assert (again.status_code, "meanwhile" in read(again).text) == (422, True)
     assert (house.key("rest_primary"), house.key("rest_secondary")) == (new, old)
     assert step() == "revoke"
     assert "Revoke the old one" in main_of(answer).text

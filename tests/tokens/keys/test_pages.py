@@ -243,3 +243,12 @@ def test_each_verb_for_each_role_slot_and_mode(house: House, role, mode, name):
         possible = filled != (verb == "create") and (verb != "reveal" or SLOTS[name].is_recoverable)
         expected = 403 if verb not in HELD[role] else 200 if possible else 409
         assert client.get(page_of(house, verb, name, mode)).status_code == expected, verb
+
+
+@pytest.mark.parametrize("start", ["whsec_", "kh_api_live_"])
+def test_a_note_holds_no_key(house: House, start):
+    """C1: whoever sees the slots reads the note; a key in it would be revealed to them."""
+    secret = next(text for text in house.secrets.values() if text.startswith(start))
+    answer = client_of(house.developer).post(page_of(house, "create", "encryption", "test"), {"note": secret})
+    assert (answer.status_code, "This holds a key" in read(answer).text) == (422, True)
+    assert lifecycle.keys_of(house.merchant, "test") == {}
