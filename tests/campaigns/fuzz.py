@@ -246,7 +246,7 @@ def _holds(raw: bytes, got: list[tuple[str, int]], good: Good) -> bool:
 def unlike(url: str, report: Report, *, requests: int, seed: int) -> list[str]:
     """Return a sentence for each request that Keyhouse answers otherwise on the database at `url`.
 
-    What the server refuses before it is not compared: whether its answer arrives before it hangs up is a matter of luck.
+    What the server refuses before it is not compared: whether it answers before it hangs up is luck.
     """
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "answers.json"
