@@ -11,11 +11,13 @@ import json
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC
+from functools import partial
 
 from django.conf import settings
-from django.db import connection
+from django.db import connection, transaction
 from django.utils import timezone
 
+from accounts import journal
 from accounts.models import AuditEvent, Entity, User
 from accounts.origin import came_from, origin
 
@@ -81,7 +83,9 @@ def record_all(
         )
         row.mac = mac = chain(mac, row)
         rows.append(row)
-    return AuditEvent.objects.bulk_create(rows)
+    written = AuditEvent.objects.bulk_create(rows)
+    transaction.on_commit(partial(journal.write, written), robust=True)
+    return written
 
 
 def chain(previous: bytes, event: AuditEvent) -> bytes:
@@ -102,10 +106,17 @@ def chain(previous: bytes, event: AuditEvent) -> bytes:
     return hmac.digest(settings.AUDIT_KEY, previous + text.encode(), hashlib.sha256)
 
 
+def is_genuine(number: int) -> bool:
+    """Whether the event with this number was written with our key, behind the one that stands before it."""
+    event = AuditEvent.objects.filter(number=number).first()
+    before = AuditEvent.objects.filter(number=number - 1).values_list("mac", flat=True).first() or GENESIS
+    return event is not None and hmac.compare_digest(bytes(event.mac), chain(bytes(before), event))
+
+
 def verify() -> Iterator[str]:
     """Yield a sentence for every place where the chain does not hold, oldest first.
 
-    Cannot tell that events were cut off at the end: what is left is a whole chain.
+    Cannot tell that events were cut off at the end: what is left is a whole chain. `comparison.compare` can.
     """
     previous, expected = GENESIS, 1
     try:

@@ -57,6 +57,61 @@ class EventType(models.TextChoices):
     FACTORS_RESET = "factor.reset", _("Second factors taken away")
     RECOVERY_CODES_MADE = "factor.codes_made", _("Recovery codes made")
     RECOVERY_CODE_USED = "factor.code_used", _("Recovery code used")
+    LOG_VIEWED = "log.viewed", _("Activity log read")
+    LOG_EXPORTED = "log.exported", _("Activity log exported")
+    LOG_RESTORED = "log.restored", _("Backup put back")
+    LOG_ACKNOWLEDGED = "log.acknowledged", _("Put-back backup acknowledged")
+
+
+class Outcome(models.TextChoices):
+    """How what an event tells of ended (PCI DSS 4.0, 10.2.2): it follows from its kind and is stored nowhere."""
+
+    DONE = "done", _("Done")
+    REFUSED = "refused", _("Refused")
+
+
+REFUSALS = frozenset({EventType.SIGN_IN_FAILED, EventType.SIGN_IN_LOCKED, EventType.PROOF_REFUSED})
+"""Kinds of events that tell of something that was tried and not let happen. Everything else was done."""
+
+
+def outcome_of(event_type: str) -> Outcome:
+    """Return how what a kind of event tells of ended."""
+    return Outcome.REFUSED if event_type in REFUSALS else Outcome.DONE
+
+
+GROUPS = {
+    "entities": (_("Entities"), ("entity",)),
+    "people": (_("People and invitations"), ("member", "invitation", "person")),
+    "tokens": (_("Tokens"), ("token", "gateway")),
+    "keys": (_("Integration keys"), ("key",)),
+    "sign-in": (_("Sign-in"), ("session", "password", "factor")),
+    "reading": (_("Support and this log"), ("support", "log")),
+}
+"""Name of a group of kinds -> what it is called, and with what words its kinds begin."""
+
+
+def types_of(group: str) -> list[EventType]:
+    """Return the kinds of events in a group, in the order in which they are listed."""
+    return [each for each in EventType if each.value.partition(".")[0] in GROUPS[group][1]]
+
+
+ENDINGS = frozenset(
+    {
+        EventType.ENTITY_SUSPENDED,
+        EventType.PERSON_DISABLED,
+        EventType.INVITATION_WITHDRAWN,
+        EventType.TOKEN_DEACTIVATED,
+        EventType.TOKEN_ROTATED,
+        EventType.OVERLAP_CHANGED,
+        EventType.OVERLAP_ENDED,
+        EventType.TOKEN_REVOKED,
+        EventType.TOKEN_REMOVED,
+        EventType.KEY_RENEWED,
+        EventType.KEY_DEACTIVATED,
+        EventType.KEY_REVOKED,
+    }
+)
+"""What takes something away that a backup put back would bring to life again (`portal.replay`)."""
 
 
 def known_types() -> list[tuple[str, str]]:
@@ -83,9 +138,11 @@ MARKS = {
     "revealed": ("reveal", "warn"),
     "read": ("reveal", "warn"),
     "viewed": ("reveal", ""),
+    "exported": ("download", ""),
     "renewed": ("rotate", "warn"),
     "rotated": ("rotate", ""),
     "promoted": ("rotate", ""),
+    "restored": ("rotate", "warn"),
     "reencrypted": ("rotate", ""),
     "overlap_changed": ("rotate", ""),
     "rotation_cancelled": ("rotate", ""),
@@ -97,6 +154,7 @@ MARKS = {
     "sent": ("envelope", ""),
     "resent": ("envelope", ""),
     "accepted": ("people", "ok"),
+    "acknowledged": ("check", ""),
     "started": ("person", ""),
     "ended": ("person", ""),
 }

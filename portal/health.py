@@ -13,12 +13,14 @@ from tokens.readers import Unreachable
 
 logger = logging.getLogger(__name__)
 
+TEXT = "text/plain; charset=utf-8"
+
 
 @login_not_required
 @require_safe
 def livez(request: HttpRequest) -> HttpResponse:
     """Answer 200 while the process runs, whatever the database does."""
-    return HttpResponse("ok\n", content_type="text/plain")
+    return HttpResponse("ok\n", content_type=TEXT)
 
 
 @login_not_required
@@ -34,7 +36,7 @@ def readyz(request: HttpRequest) -> HttpResponse:
         if faults := vault.faults():
             if is_news("vault"):
                 logger.error(" ".join(faults))
-            return HttpResponse("vault\n", content_type="text/plain", status=HTTPStatus.SERVICE_UNAVAILABLE)
+            return HttpResponse("vault\n", content_type=TEXT, status=HTTPStatus.SERVICE_UNAVAILABLE)
     except Unreachable:
-        return HttpResponse("database\n", content_type="text/plain", status=HTTPStatus.SERVICE_UNAVAILABLE)
-    return HttpResponse("ok\n", content_type="text/plain")
+        return HttpResponse("database\n", content_type=TEXT, status=HTTPStatus.SERVICE_UNAVAILABLE)
+    return HttpResponse("ok\n", content_type=TEXT)

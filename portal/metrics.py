@@ -12,6 +12,7 @@ from django.db import connection
 from django.http import Http404, HttpRequest, HttpResponse
 from django.views.decorators.http import require_safe
 
+from accounts import journal
 from portal.middleware import AuditOrigin
 from tokens import ledger, usage
 from tokens.gateway.authorize import TIMED
@@ -42,6 +43,9 @@ def _of_this_process() -> Iterator[str]:
     about = "For how long the process that answers this has had counts to write; a second or two while all is well."
     yield from _head("keyhouse_usage_unwritten_seconds", "gauge", about)
     yield f"keyhouse_usage_unwritten_seconds {usage.unwritten_seconds():.3f}"
+    about = "Audit events that the process that answers this could not write to the journal yet; 0 while all is well."
+    yield from _head("keyhouse_audit_journal_unwritten", "gauge", about)
+    yield f"keyhouse_audit_journal_unwritten {journal.unwritten()}"
 
 
 def _of_all_processes() -> Iterator[str]:
