@@ -1,6 +1,6 @@
 from django.urls import path
 
-from accounts import views, views_imports, views_invitations, views_members
+from accounts import views, views_activity, views_imports, views_invitations, views_members
 
 app_name = "accounts"
 urlpatterns = [
@@ -23,5 +23,6 @@ urlpatterns = [
     path("members/<public_id:membership_id>/remove/", views_members.remove, name="remove"),
     path("invitations/<public_id:invitation_id>/resend/", views_invitations.resend, name="resend"),
     path("invitations/<public_id:invitation_id>/withdraw/", views_invitations.withdraw, name="withdraw"),
-    path("<entity_id:entity_id>/activity/", views.activity, name="activity"),
+    path("<entity_id:entity_id>/activity/", views_activity.activity, name="activity"),
+    path("<entity_id:entity_id>/activity.csv", views_activity.export, name="activity_export"),
 ]

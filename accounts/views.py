@@ -17,8 +17,7 @@ from accounts.forms import AddForm, AddMerchantForm, EditForm, MoveForm, ReasonF
 from accounts.models import NESTING, Entity, User
 from accounts.pages import account_trail, ask, posted
 from accounts.permissions import Capability
-from accounts.standing import standing_of
-from accounts.timeline import stretch
+from accounts.standing import Standing, standing_of
 
 SEARCH_RESULTS = 20
 PAGE = 25
@@ -148,18 +147,12 @@ def reactivate(request: HttpRequest, entity_id: str) -> HttpResponse:
     return ask(request, "accounts/reactivate.html", _verb_page(request, entity, "reactivate", form), act)
 
 
-@require_safe
-def activity(request: HttpRequest, entity_id: str) -> HttpResponse:
-    """What happened to this entity and to everything below it, the newest first."""
-    entity = Entity.objects.get_permitted(request.user, Capability.ACTIVITY_VIEW, entity_id=entity_id)
-    context = entity_page(request, entity, "activity")
-    context["stretch"] = stretch(request.user, within=entity, before=request.GET.get("before", ""))
-    return render(request, "accounts/activity.html", context)
+def entity_page(request: HttpRequest, entity: Entity, tab: str, *, standing: Standing | None = None) -> dict:
+    """Return what every page about `entity` shows around its own content: tree, header, tabs.
 
-
-def entity_page(request: HttpRequest, entity: Entity, tab: str) -> dict:
-    """Return what every page about `entity` shows around its own content: tree, header, tabs."""
-    standing = standing_of(request.user, entity)
+    `standing` is how it stands for the reader, where that has been read already.
+    """
+    standing = standing or standing_of(request.user, entity)
     return {
         "section": "account",
         "tab": tab,
@@ -186,7 +179,7 @@ VERB_LABELS = {
 
 def _verb_page(request: HttpRequest, entity: Entity, verb: str, form: Form) -> dict:
     """Return what the page of `verb` shows. Raises Refused where the entity's state does not allow it."""
-    lifecycle.check(verb, entity)
+    lifecycle.check(verb, entity, by=request.user)
     steps = [(entity.name, entity.get_absolute_url()), (VERB_LABELS[verb], None)]
     context = {"entity": entity, "form": form, "section": "account", "breadcrumbs": account_trail(*steps)}
     if not request.htmx:  # a dialog shows no tree
