@@ -36,16 +36,25 @@ def can(verb: str, entity: Entity, held: frozenset[str]) -> bool:
         check(verb, entity)
     except Refused:
         return False
-    return CAPABILITY[verb] in held
+    is_kept = verb == "reactivate" and entity.suspended_by_platform and Capability.ENTITY_RELEASE not in held
+    return CAPABILITY[verb] in held and not is_kept
 
 
-def check(verb: str, entity: Entity) -> None:
-    """Raise Refused, with a sentence, where the state of `entity` does not allow `verb` now."""
+def check(verb: str, entity: Entity, *, by: audit.Actor | None = None) -> None:
+    """Raise Refused, with a sentence, where the state of `entity` does not allow `verb` now, or not to `by`."""
     if verb in TRANSITIONS and entity.status != TRANSITIONS[verb][0]:
         status = entity.get_status_display().lower()
         raise Refused(_("“%(name)s” is %(status)s already.") % {"name": entity.name, "status": status})
     if verb == "add" and entity.kind == Entity.Kind.TERMINAL:
         raise Refused(_("Nothing stands below a terminal."))
+    if verb == "reactivate" and entity.suspended_by_platform and by and not is_of_platform(by):
+        text = _("The platform has suspended “%(name)s”, and nobody else can lift that. Ask its support.")
+        raise Refused(text % {"name": entity.name})
+
+
+def is_of_platform(by: audit.Actor) -> bool:
+    """Whether `by` suspends for the platform, and lifts what was suspended so: its administrators and operators."""
+    return not isinstance(by, User) or by.has_platform_capability(Capability.ENTITY_RELEASE)
 
 
 def is_stopped(entity: Entity) -> bool:
@@ -95,10 +104,12 @@ def edit(entity: Entity, *, name: str, by: audit.Actor) -> None:
 def move(entity: Entity, *, under: Entity | None, by: audit.Actor) -> None:
     """Hang `entity` and its subtree below `under` (None: at the top).
 
-    Raises Refused where its kind may not stand there, where it stands there already, or for a place inside itself.
+    Raises Refused where its kind may not stand there, where it stands there already, for a place inside itself, and for
+    a channel or terminal that would come below another merchant: its tokens are the merchant's who holds them.
     """
     with tree.locked():
         _check_escape(entity, by=by)
+        _check_merchant(entity, under)
         before = Entity.objects.filter(children=entity.pk).first()
         if before == under:
             raise Refused(_("It stands there already. Nothing was changed."))
@@ -113,10 +124,23 @@ def move(entity: Entity, *, under: Entity | None, by: audit.Actor) -> None:
         )
 
 
+def _check_merchant(entity: Entity, under: Entity | None) -> None:
+    if entity.kind not in {Entity.Kind.CHANNEL, Entity.Kind.TERMINAL} or under is None:
+        return
+    before, after = Entity.objects.merchant_of(entity), Entity.objects.merchant_of(under)
+    if before and after and before != after:
+        raise Refused(
+            _("A channel or terminal stays with its merchant, whose tokens it has. Add it anew at the other one.")
+        )
+
+
 def _check_escape(entity: Entity, *, by: audit.Actor) -> None:
     """Raise Refused where a move would lift a suspension that this person could not lift."""
+    if is_of_platform(by):
+        return
     above = Entity.objects.above(entity).exclude(pk=entity.pk).filter(status=Entity.Status.SUSPENDED)
-    if isinstance(by, User) and above.count() > above.permitted(by, Capability.ENTITY_SUSPEND).count():
+    theirs = above.permitted(by, Capability.ENTITY_SUSPEND).filter(suspended_by_platform=False)
+    if above.count() > theirs.count():
         raise Refused(_("An entity above it is suspended. Whoever suspended that one can move this one."))
 
 
@@ -125,21 +149,25 @@ def suspend(entity: Entity, *, by: audit.Actor, reason: str = "") -> None:
 
     Raises Refused where it is suspended already.
     """
-    _change("suspend", entity, by=by, reason=reason, suspended_at=timezone.now())
+    by_platform = is_of_platform(by)
+    _change("suspend", entity, by=by, reason=reason, suspended_at=timezone.now(), suspended_by_platform=by_platform)
 
 
 def reactivate(entity: Entity, *, by: audit.Actor, reason: str = "") -> None:
     """End the suspension of `entity`; credentials below it work again unless something else stops them.
 
-    Raises Refused where it is not suspended.
+    Raises Refused where it is not suspended, or where the platform has suspended it and `by` is not of the platform.
     """
-    _change("reactivate", entity, by=by, reason=reason, suspended_at=None)
+    _change("reactivate", entity, by=by, reason=reason, suspended_at=None, suspended_by_platform=False)
 
 
 def _change(verb: str, entity: Entity, *, by: audit.Actor, reason: str, **fields) -> None:
     before, after, event = TRANSITIONS[verb]
+    rows = Entity.objects.filter(pk=entity.pk, status=before)
+    if verb == "reactivate" and not is_of_platform(by):
+        rows = rows.filter(suspended_by_platform=False)  # also where the platform has suspended it since it was read
     with transaction.atomic():
-        if not Entity.objects.filter(pk=entity.pk, status=before).update(status=after, **fields):
+        if not rows.update(status=after, **fields):
             raise Refused(_("“%(name)s” has changed meanwhile. Nothing was changed now.") % {"name": entity.name})
         details = {"reason": reason} if reason else {}
         audit.record(event, by=by, entity=entity, target=entity.entity_id, **details)

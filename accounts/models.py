@@ -15,7 +15,7 @@ from django.utils.translation import gettext_lazy as _
 from mptt.managers import TreeManager
 from mptt.models import MPTTModel, TreeForeignKey
 
-from accounts.events import EventType, known_types, mark_of
+from accounts.events import EventType, Outcome, known_types, mark_of, outcome_of
 from accounts.permissions import PLATFORM_ROLES, Role, held_on
 from accounts.public_ids import new_invitation_id, new_membership_id, new_person_id
 from accounts.querysets import (
@@ -50,6 +50,10 @@ class Entity(MPTTModel):
     created_at = models.DateTimeField(_("created"), db_default=Now(), editable=False)
     created_by = models.ForeignKey("User", models.PROTECT, null=True, related_name="+", editable=False)
     suspended_at = models.DateTimeField(_("suspended"), null=True, editable=False)
+    suspended_by_platform = models.BooleanField(
+        _("suspended by the platform"), default=False, db_default=False, editable=False
+    )
+    """Whether only the platform can lift the suspension: nobody else lifts what it has decided."""
 
     objects = TreeManager.from_queryset(EntityQuerySet)()
 
@@ -276,6 +280,9 @@ class AuditEvent(models.Model):
         indexes = [
             models.Index(fields=["entity", "-number"], name="audit_entity_newest"),
             models.Index(fields=["target", "-number"], name="audit_target_newest"),
+            models.Index(fields=["actor", "-number"], name="audit_actor_newest"),
+            models.Index(fields=["type", "-number"], name="audit_type_newest"),
+            models.Index(fields=["at"], name="audit_at"),
         ]
 
     def __str__(self) -> str:
@@ -285,3 +292,8 @@ class AuditEvent(models.Model):
     def mark(self) -> tuple[str, str]:
         """The drawing that stands for the event in a list, and its tone."""
         return mark_of(self.type)
+
+    @property
+    def outcome(self) -> Outcome:
+        """How what it tells of ended."""
+        return outcome_of(self.type)

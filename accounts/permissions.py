@@ -14,6 +14,7 @@ class Capability(TextChoices):
     ENTITY_EDIT = "entity.edit", _("Rename entities")
     ENTITY_MOVE = "entity.move", _("Move entities")
     ENTITY_SUSPEND = "entity.suspend", _("Suspend and reactivate entities")
+    ENTITY_RELEASE = "entity.release", _("Lift the platform's own suspensions")
     ACTIVITY_VIEW = "activity.view", _("Read the activity log")
     MEMBER_VIEW = "member.view", _("See who has access")
     MEMBER_MANAGE = "member.manage", _("Invite people, change their roles, remove them")
@@ -82,7 +83,11 @@ ROLE_CAPABILITIES: dict[str, frozenset[str]] = {
     Role.VIEWER: _READ,
     Role.TERMINAL_OPERATOR: _SDK | {Capability.ENTITY_VIEW},
     Role.SDK_USER: frozenset({Capability.ENTITY_VIEW, Capability.SDK_OWN}),
-    Role.PLATFORM_ADMINISTRATOR: _READ | _CREDENTIALS | _TREE | _PEOPLE | {Capability.MEMBER_MANAGE},
+    Role.PLATFORM_ADMINISTRATOR: _READ
+    | _CREDENTIALS
+    | _TREE
+    | _PEOPLE
+    | {Capability.MEMBER_MANAGE, Capability.ENTITY_RELEASE},
     Role.SUPPORT: _READ | {Capability.TOKEN_DEACTIVATE, Capability.PERSON_DISABLE},
 }
 

@@ -54,6 +54,10 @@ class ScopedQuerySet(QuerySet):
         """Return the rows of `entity` and of everything under it."""
         return self.filter(self._subtree(entity.pk))
 
+    def below_any(self, roots: Set[int | None]) -> Self:
+        """Return the rows of the entities with these primary keys and of everything under them."""
+        return self.filter(self._within(roots))
+
     def get_permitted(self, user: User, capability: str, **lookup: object) -> Any:
         """Return the one row that `lookup` names.
 
@@ -120,7 +124,18 @@ class EntityQuerySet(ScopedQuerySet, TreeQuerySet):
 
     def above(self, entity: Entity) -> Self:
         """Return `entity` and its ancestors, the top first. As `_subtree`, reads its position inside the statement."""
-        position = self._entities().filter(pk=entity.pk)
+        return self._above(pk=entity.pk)
+
+    def above_id(self, entity_id: str) -> Self:
+        """Return the entity with this entity ID and its ancestors, the top first; nothing where there is none."""
+        return self._above(entity_id=entity_id)
+
+    def merchant_of(self, entity: Entity) -> Entity | None:
+        """Return the merchant that `entity` is or belongs to; None where it stands above the merchants."""
+        return entity if entity.is_merchant else self.above(entity).filter(kind="merchant").first()
+
+    def _above(self, **lookup: object) -> Self:
+        position = self._entities().filter(**lookup)
         return self.filter(
             tree_id=Subquery(position.values("tree_id")),
             lft__lte=Subquery(position.values("lft")),

@@ -16,7 +16,7 @@ from accounts.forms_people import RoleForm
 from accounts.models import Entity, Invitation, Membership
 from accounts.pages import account_trail, ask, posted
 from accounts.permissions import ROLE_ABOUT, ROLE_CAPABILITIES, ROLES_AT, Capability
-from accounts.standing import standing_of
+from accounts.standing import Standing, standing_at, standing_of
 from accounts.views import PAGE, entity_page
 
 FEW = 10
@@ -26,12 +26,13 @@ FEW = 10
 @require_safe
 def users(request: HttpRequest, entity_id: str) -> HttpResponse:
     """Who has access to this entity, through it or through one above it that the reader sees (S2-17)."""
-    entity = Entity.objects.get_permitted(request.user, Capability.MEMBER_VIEW, entity_id=entity_id)
-    context = entity_page(request, entity, "users")
-    seen = Membership.objects.visible_to(request.user).filter(entity__in=context["standing"].above)
+    standing = standing_at(request.user, Capability.MEMBER_VIEW, entity_id=entity_id)
+    entity = standing.entity
+    context = entity_page(request, entity, "users", standing=standing)
+    seen = Membership.objects.visible_to(request.user).filter(entity__in=standing.above)
     offered = Invitation.objects.visible_to(request.user).filter(entity=entity)
-    context |= _lists(request, seen.order_by("-entity__lft", Lower("user__email"), "pk"), offered, entity)
-    context["is_cut"] = context["standing"].above[0].parent_id is not None
+    context |= _lists(request, seen.order_by("-entity__lft", Lower("user__email"), "pk"), offered, standing)
+    context["is_cut"] = standing.above[0].parent_id is not None
     return render(request, "accounts/users.html", context)
 
 
@@ -110,8 +111,9 @@ def drawn_tree(request: HttpRequest, entity: Entity | None) -> branches.Branch |
     return branches.forest(request.user, standing_of(request.user, entity).above)
 
 
-def _lists(request: HttpRequest, seen: QuerySet, offered: QuerySet, entity: Entity | None) -> dict:
+def _lists(request: HttpRequest, seen: QuerySet, offered: QuerySet, standing: Standing | None) -> dict:
     """Return the people, the pending invitations and the roles as the page shows them."""
+    entity, chain = (standing.entity, standing.chain) if standing else (None, ())
     text = request.GET.get("q", "").replace("\0", "").strip()[:80]
     found = seen.search(text) if text else seen
     page = Paginator(found.select_related("user", "entity"), PAGE).get_page(request.GET.get("page"))
@@ -123,7 +125,7 @@ def _lists(request: HttpRequest, seen: QuerySet, offered: QuerySet, entity: Enti
         "has_search": bool(text) or page.paginator.count > FEW,
         "last": members.last_among(entity),
         "invitations": waiting,
-        "backed": invitations.backed_among(list(waiting), entity),
+        "backed": invitations.backed_among(list(waiting), entity, chain),
         "roles": [(role, ROLE_ABOUT[role], _in_words(role)) for role in ROLES_AT[entity.kind if entity else None]],
     }
 

@@ -179,7 +179,7 @@ def test_what_is_so_already_is_refused(client, merchant, verb, sentence):
 def test_a_verb_is_a_page_and_a_dialog(client, merchant, verb):
     """DESIGN 7: whole for a browser, its dialog alone for htmx; done, the dialog leads to the entity's page."""
     if verb == "reactivate":
-        lifecycle.suspend(merchant, by=SETUP)
+        lifecycle.suspend(merchant, by=make_administrator(merchant.parent))
     company = make_entity("company", "Harbour Group", under=merchant.parent)
     page, dialog = client.get(address(verb, merchant)), client.get(address(verb, merchant), **HTMX)
     assert read(dialog).one("h2", id="dialog-title").text == main_of(page).one("h1").text
@@ -223,6 +223,6 @@ def test_the_activity_tab_tells_of_the_entity_and_all_below(client, partner, mer
     make_merchant("Cedar Cycles", under=partner)
     page = main_of(client.get(reverse("accounts:activity", args=[merchant.entity_id])))
     events = [event.one("strong").text for event in page.all("li", class_="event")]
-    assert events == ["Entity added", "Entity added"]
+    assert events == ["Activity log read", "Entity added", "Entity added"]
     assert page.text.index("Web shop") < page.text.rindex("Aurora Coffee")
     assert "Cedar" not in page.text
