@@ -2,8 +2,9 @@
 
 from django.contrib import admin
 from django.db.models import Model
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
 
+from accounts import reading, support
 from accounts.models import AuditEvent, Entity, Membership, User
 from accounts.permissions import Capability
 
@@ -31,6 +32,14 @@ class LookUpOnly(admin.ModelAdmin):
     def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
         return False
 
+    def changelist_view(self, request: HttpRequest, extra_context: dict | None = None) -> HttpResponse:
+        """List rows, having told the merchants whose they are."""
+        response = super().changelist_view(request, extra_context)
+        shown = getattr(response, "context_data", {}).get("cl")
+        owners = [getattr(row, "entity", None) for row in shown.result_list] if shown else []
+        support.tell(request, filter(None, owners))
+        return response
+
     def lookup_allowed(self, lookup: str, value: object, request: HttpRequest | None = None) -> bool:
         """Refuse every filter but those the page offers: `?digest__startswith=` would read a digest byte by byte.
 
@@ -46,7 +55,8 @@ class EntityAdmin(LookUpOnly):
     list_select_related = ("parent",)
     list_filter = ("kind", "status")
     search_fields = ("name", "=entity_id")
-    fields = ("name", "entity_id", "kind", "status", "parent", "created_at", "created_by", "suspended_at")
+    fields = ("name", "entity_id", "kind", "status", "parent", "created_at", "created_by")
+    fields += ("suspended_at", "suspended_by_platform")
     readonly_fields = fields
 
 
@@ -80,3 +90,17 @@ class AuditEventAdmin(LookUpOnly):
     search_fields = ("=target", "=entity__entity_id", "actor_label")
     fields = ("number", "at", "type", "actor_label", "entity", "target", "details", "origin", "request_id")
     readonly_fields = fields
+
+    def changelist_view(self, request: HttpRequest, extra_context: dict | None = None) -> HttpResponse:
+        """List events, having noted that they are read."""
+        if self.has_view_permission(request):
+            reading.note(request)
+        return super().changelist_view(request, extra_context)
+
+    def change_view(
+        self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: dict | None = None
+    ) -> HttpResponse:
+        """Show one event, having noted that it is read."""
+        if self.has_view_permission(request):
+            reading.note(request)
+        return super().change_view(request, object_id, form_url, extra_context)

@@ -12,6 +12,7 @@ from django.utils.translation import gettext_lazy as _
 
 from accounts.models import Entity, User
 from accounts.permissions import Capability
+from accounts.spreadsheets import in_batches
 from tokens.evidence import traffic_below
 from tokens.models import Token
 
@@ -99,11 +100,12 @@ def rows_for(user: User, merchants: Sequence[Entity]) -> list[Row]:
     rows = {merchant.pk: Row(merchant) for merchant in merchants}
     # Put the other way round, SQLite reads every token that the person sees to find those of 25 merchants.
     seen = Entity.objects.permitted(user, Capability.TOKEN_VIEW).filter(pk__in=list(rows))
-    tokens = Token.objects.api().filter(entity__in=seen.order_by().values("pk"))
+    tokens = Token.objects.filter(entity__in=seen.order_by().values("pk"))
+    api = Q(kind=Token.Kind.API, slot="")
     counts = tokens.values("entity").annotate(
-        active=Count("pk", filter=Q(status="active")),
-        expired=Count("pk", filter=Q(status="active", expires_at__lte=timezone.now())),
-        inactive=Count("pk", filter=Q(status="inactive")),
+        active=Count("pk", filter=api & Q(status="active")),
+        expired=Count("pk", filter=api & Q(status="active", expires_at__lte=timezone.now())),
+        inactive=Count("pk", filter=api & Q(status="inactive")),
         used_at=Max("last_used_at"),
     )
     for found in counts:
@@ -119,13 +121,8 @@ def rows_for(user: User, merchants: Sequence[Entity]) -> list[Row]:
 
 def exported(user: User, merchants: QuerySet) -> Iterator[list[str]]:
     """Yield a row of EXPORTED for each of `merchants`, a few at a time from the database."""
-    batch: list[Entity] = []
-    for merchant in merchants.iterator(chunk_size=200):
-        batch.append(merchant)
-        if len(batch) == 200:
-            yield from map(_written, rows_for(user, batch))
-            batch = []
-    yield from map(_written, rows_for(user, batch))
+    for batch in in_batches(merchants.iterator(chunk_size=200), 200):
+        yield from map(_written, rows_for(user, batch))
 
 
 def _written(row: Row) -> list[str]:

@@ -2,11 +2,12 @@
 
 from dataclasses import dataclass
 
-from django.db.models import QuerySet
+from django.db.models import Count, OuterRef, QuerySet, Subquery
+from django.db.models.functions import Coalesce
 
 from accounts import people
 from accounts.members import memberships_of
-from accounts.models import AuditEvent, Entity, Membership, Session, User
+from accounts.models import Entity, Membership, Session, User
 from accounts.signin.sessions import sessions_of
 from tokens.models import SharedKey, Token
 
@@ -31,7 +32,6 @@ class Dossier:
     tokens: Made
     keys: Made
     entities: Made
-    events: QuerySet[AuditEvent]
 
     @property
     def made_nothing(self) -> bool:
@@ -39,18 +39,29 @@ class Dossier:
 
 
 def dossier_of(person: User, *, reader: User) -> Dossier:
-    """Return what `reader`, who may open the page of `person`, finds there."""
-    by_person = {"created_by": person}
+    """Return what `reader`, who may open the page of `person`, finds there. Seven queries."""
+    memberships = memberships_of(person)
+    person.grants = tuple((membership.entity_id, membership.role) for membership in memberships)  # not to be read again
+    made = {
+        "tokens": Token.objects.visible_to(reader).filter(created_by=person).select_related("entity"),
+        "keys": SharedKey.objects.visible_to(reader).filter(created_by=person).select_related("entity"),
+        "entities": Entity.objects.visible_to(reader).filter(created_by=person),
+    }
+    counts = _counts(person, made)
     return Dossier(
-        memberships=memberships_of(person),
+        memberships=memberships,
         administers_alone=people.administers_alone(person),
         sessions=list(sessions_of(person)) if person.is_active else [],
-        tokens=_made(Token.objects.visible_to(reader).filter(**by_person).select_related("entity")),
-        keys=_made(SharedKey.objects.visible_to(reader).filter(**by_person).select_related("entity")),
-        entities=_made(Entity.objects.visible_to(reader).filter(**by_person)),
-        events=AuditEvent.objects.visible_to(reader).filter(actor=person).select_related("entity"),
+        **{name: Made(counts[name], list(rows.order_by("-created_at", "-pk")[:RECENT])) for name, rows in made.items()},
     )
 
 
-def _made(rows: QuerySet) -> Made:
-    return Made(rows.count(), list(rows.order_by("-created_at", "-pk")[:RECENT]))
+def _counts(person: User, made: dict[str, QuerySet]) -> dict[str, int]:
+    """Return how many rows each of `made` has, all of them made by `person`, in one query."""
+    counted = {
+        name: rows.filter(created_by=OuterRef("pk")).order_by().values("created_by").annotate(count=Count("pk"))
+        for name, rows in made.items()
+    }
+    counts = {name: Coalesce(Subquery(rows.values("count")), 0) for name, rows in counted.items()}
+    found: dict[str, int] = User.objects.filter(pk=person.pk).values(**counts).get()
+    return found

@@ -12,7 +12,7 @@ from django.template.response import TemplateResponse
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
 
-from accounts import audit
+from accounts import audit, support
 from accounts.admin import LookUpOnly
 from accounts.models import AuditEvent, Entity
 from accounts.permissions import Capability
@@ -26,7 +26,7 @@ from tokens.models import Token
 class TokenAdmin(LookUpOnly):
     capability = Capability.TOKEN_VIEW
     actions = ("deactivate_tokens",)
-    list_display = ("alias", "masked", "entity", "kind", "mode", "status", "last_used_at")
+    list_display = ("alias", "masked", "entity", "kind", "mode", "state_shown", "last_used_at")
     list_select_related = ("entity",)
     list_filter = ("status", "mode", "kind")
     search_fields = ("alias", "=key_id", "entity__name", "=entity__entity_id")
@@ -37,7 +37,7 @@ class TokenAdmin(LookUpOnly):
         "entity",
         "kind",
         "mode",
-        "status",
+        "state_shown",
         "scope",
         "created_at",
         "created_by",
@@ -48,6 +48,11 @@ class TokenAdmin(LookUpOnly):
         "refusals",
     )
     readonly_fields = fields
+
+    @admin.display(description=_("status"), ordering="status")
+    def state_shown(self, token: Token) -> str:
+        """What people see everywhere else: an expired token is not called active."""
+        return str(token.state_label)
 
     @admin.display(description=_("refused in the last 24 hours"))
     def refusals(self, token: Token) -> str:
@@ -126,6 +131,7 @@ def _note_look(request: HttpRequest, tokens) -> None:
     for token in tokens:
         if token.entity:
             seen.setdefault(token.entity, []).append(token.key_id)
+    support.tell(request, seen)
     with transaction.atomic():
         for entity, key_ids in seen.items():
             target = key_ids[0] if len(key_ids) == 1 else entity.entity_id

@@ -1,17 +1,18 @@
 """Support says why before it opens what belongs to a merchant, and the merchant reads it.
 
-PCI DSS 4.0: 7.2.1, 7.2.5, 10.2.1.1, 10.2.1.2; OWASP ASVS 5.0: 8.2.1, 16.2.1; TRAPS: support reads metadata only.
+PCI DSS 4.0: 7.2.1, 7.2.2, 7.2.6, 10.2.1.1, 10.2.1.2; OWASP ASVS 5.0: 8.2.1, 8.4.2; TRAPS: support reads metadata only.
 """
 
 from datetime import timedelta
 from http import HTTPStatus
 
 import pytest
+from django.db import transaction
 from django.test import Client
 from django.urls import URLResolver, get_resolver, reverse
 from django.utils import timezone
 
-from accounts import support
+from accounts import audit, support
 from accounts.models import AuditEvent, Entity, User
 from accounts.permissions import ROLE_CAPABILITIES, Capability, Role
 from tests.factories import give_role, make_administrator, make_entity, make_merchant, make_token, make_user
@@ -83,7 +84,8 @@ def test_the_desk_asks_for_its_lists_and_for_each_merchant(client, merchant):
     assert is_asked(client.get(opened))
     give_reason(client, opened)
     assert "Checkout backend" in client.get(opened).content.decode()
-    assert AuditEvent.objects.filter(type="support.opened", entity=merchant).count() == 1
+    # The list that showed its token, and the token itself.
+    assert AuditEvent.objects.filter(type="support.opened", entity=merchant).count() == 2
     assert AuditEvent.objects.filter(type="support.opened", entity=None).count() == 1
 
 
@@ -178,6 +180,84 @@ def test_what_is_missing_stays_missing(client):
     for url in (reverse("portal:entity", args=["mer_0000000000000000"]), reverse("tokens:detail", args=["0" * 16])):
         assert client.get(url).status_code == HTTPStatus.NOT_FOUND
         assert client.post(url, REASON).status_code in {HTTPStatus.NOT_FOUND, HTTPStatus.METHOD_NOT_ALLOWED}
+
+
+def test_the_activity_of_all_shows_merchants_with_a_reason_and_the_platforms_own(client, merchant):
+    """PCI DSS 7.2.6, 10.2.1.1: on the page, in the export and on the dashboard; what is below the merchant as well."""
+    till = make_entity("terminal", "Till 1", under=make_entity("channel", "Stores", under=merchant))
+    for owner, alias in (
+        (make_merchant("Borealis Books", under=merchant.parent), "Borealis token"),
+        (merchant, "Ours"),
+    ):
+        make_token(owner, alias=alias)
+    with transaction.atomic():
+        for entity in Entity.objects.all():
+            audit.record(AuditEvent.Type.LOG_EXPORTED, by=audit.Operator("a test"), entity=entity, target=entity.name)
+        audit.record(AuditEvent.Type.LOG_EXPORTED, by=audit.Operator("a test"), target="the platform")
+    pages = [reverse(f"portal:{name}") for name in ("activity", "dashboard", "activity_export")]
+
+    def shown() -> list[str]:
+        return [b"".join(client.get(page)).decode().partition("<main")[2] or "" for page in pages[:2]] + [
+            b"".join(client.get(pages[2])).decode()
+        ]
+
+    for text in shown():
+        assert "Aurora" not in text
+        assert "Till 1" not in text
+        assert "the platform" in text
+    give_reason(client, merchant.get_absolute_url())
+    for text in shown():
+        assert "Aurora Coffee" in text
+        assert till.name in text
+        assert "the platform" in text
+        assert "Borealis" not in text
+    everything = client_of(make_user(Role.PLATFORM_ADMINISTRATOR)).get(pages[0]).content.decode()
+    assert "Borealis Books" in everything
+
+
+def test_the_export_of_all_merchants_asks_as_the_desk_does(client, merchant):
+    """PCI DSS 7.2.6, 10.2.1.1."""
+    url = reverse("portal:merchants_export")
+    assert is_asked(client.get(url))
+    assert give_reason(client, url).headers["Location"] == url
+    assert "Aurora Coffee" in b"".join(client.get(url)).decode()
+    event = AuditEvent.objects.get(type="support.opened")
+    assert (event.entity, event.details) == (None, {"reason": REASON["support-reason"]})
+    assert is_asked(client.get(merchant.get_absolute_url()))
+
+
+def test_the_page_of_a_person_asks_and_the_event_names_them(client, merchant):
+    """PCI DSS 10.2.1.1: one person, and no other."""
+    person, other = make_administrator(merchant), make_user()
+    url = reverse("portal:person", args=[person.person_id])
+    question = client.get(url)
+    assert is_asked(question)
+    assert "Aurora Coffee" not in question.content.decode()
+    give_reason(client, url)
+    assert "Aurora Coffee" in client.get(url).content.decode()
+    assert AuditEvent.objects.get(type="support.opened").target == person.person_id
+    assert is_asked(client.get(reverse("portal:person", args=[other.person_id])))
+
+
+def test_each_merchant_reads_the_reason_of_the_desk_that_showed_its_tokens(client, merchant):
+    """PCI DSS 10.2.1.1: once an hour, and it opens nothing else of the merchant."""
+    other = make_merchant("Borealis Books", under=merchant.parent)
+    for owner in (merchant, merchant, other):
+        make_token(owner)
+    listed = reverse("admin:tokens_token_changelist")
+    give_reason(client, listed)
+    for _ in range(3):
+        client.get(listed)
+    told = AuditEvent.objects.filter(type="support.opened").exclude(entity=None)
+    assert sorted(told.values_list("entity__name", flat=True)) == ["Aurora Coffee", "Borealis Books"]
+    page = main_of(client_of(make_administrator(merchant)).get(reverse("accounts:activity", args=[merchant.entity_id])))
+    assert "Ticket 4711: refused since noon" in page.text
+    assert is_asked(client.get(merchant.get_absolute_url()))
+    give_reason(client, merchant.get_absolute_url(), "Ticket 4712: another matter")
+    give_reason(client, listed, "Ticket 4713: a third one")
+    client.get(listed)
+    assert told.filter(entity=merchant).count() == 2
+    assert told.filter(entity=other, details__reason="Ticket 4713: a third one").count() == 1
 
 
 def test_support_finds_a_merchant_by_search_and_in_the_tree_without_a_reason(client, merchant):

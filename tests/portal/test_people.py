@@ -47,7 +47,8 @@ def test_the_page_tells_where_somebody_may_do_what_and_what_they_made(merchant, 
 
 
 def test_the_page_of_somebody_without_anything_says_so(support):
-    page = main_of(client_of(support).get(make_user(name="Nemo").get_absolute_url()))
+    nobody = make_user(name="Nemo")
+    page = main_of(client_of(support).get(nobody.get_absolute_url()))
     for words in ("No role any more", "Nothing yet", "Nowhere", "Nothing has happened here yet"):
         assert words in page.text
 
