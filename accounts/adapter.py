@@ -14,7 +14,7 @@ from django.views.decorators.debug import sensitive_variables
 
 from accounts import audit
 from accounts.models import AuditEvent, User
-from accounts.signin import attempts, devices, notices, passwords, sessions
+from accounts.signin import attempts, devices, notices, passwords, pending, sessions
 from accounts.signin.notices import Notice
 
 NOBODY = "nobody@keyhouse.invalid"
@@ -37,6 +37,7 @@ class SignInAdapter(DefaultAccountAdapter):
         """Return the address that the audit log has too: never one that the caller wrote."""
         return audit.came_from().address
 
+    @sensitive_variables()
     def authenticate(self, request: HttpRequest, **credentials: str) -> User | None:
         """Return whose e-mail address and password these are. Evaluates ten tries for one person from one address."""
         account, address = credentials["email"], audit.came_from().address
@@ -49,13 +50,21 @@ class SignInAdapter(DefaultAccountAdapter):
             note_refusal(request, attempts.Kind.PASSWORD, account, address)
         return user
 
+    @sensitive_variables()
     def reauthenticate(self, user: User, password: str) -> bool:
         """Whether `password` is that of `user`, who is signed in; counted like a sign-in."""
         return self.authenticate(context.request, email=user.email, password=password) == user
 
+    def pre_login(self, request: HttpRequest, user: User, **kwargs) -> HttpResponse | None:
+        """Bind what begins here to how the person signs in now: a second step may follow minutes later."""
+        pending.begin(request, user)
+        response: HttpResponse | None = super().pre_login(request, user, **kwargs)
+        return response
+
     def post_login(self, request: HttpRequest, user: User, **kwargs) -> HttpResponse:
         """Note the sign-in, and tell its owner where it was made in a browser they have not used before."""
         response = super().post_login(request, user, **kwargs)
+        pending.end(request)
         used = [record.get("type", record["method"]) for record in get_authentication_records(request, user)]
         is_first = not AuditEvent.objects.filter(actor=user, type=AuditEvent.Type.SIGNED_IN).exists()
         with transaction.atomic():
@@ -63,6 +72,7 @@ class SignInAdapter(DefaultAccountAdapter):
         if not is_first and not devices.is_known(request, user):
             notices.send(Notice.NEW_DEVICE, user, request)
         devices.remember(request, response, user)
+        sessions.clear_away()
         return response
 
     @sensitive_variables()
@@ -78,6 +88,7 @@ class SignInAdapter(DefaultAccountAdapter):
             sessions.end_all(user)
         notices.send(Notice.PASSWORD_CHANGED, user, context.request)
 
+    @sensitive_variables()
     def send_mail(self, template_prefix: str, email: str, context: dict) -> None:
         """Send what django-allauth has to say, in our words, behind the answer: its time tells nothing."""
         notices.post(self.render_mail(template_prefix, email, context | {"email": email}))

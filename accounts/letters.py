@@ -12,7 +12,7 @@ from accounts.models import Invitation
 log = logging.getLogger(__name__)
 
 
-@sensitive_variables("link", "text")
+@sensitive_variables()
 def send_invitation(invitation: Invitation, *, link: str) -> bool:
     """Mail the `link` of `invitation` to its address; return whether the mail server took it.
 

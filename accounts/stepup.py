@@ -34,6 +34,7 @@ class ProofForm(Question):
 
     prefix = "proof"
 
+    @sensitive_variables()
     def __init__(self, *args, request: HttpRequest, **kwargs) -> None:
         super().__init__(*args, request=request, **kwargs)
         self.user = request.user

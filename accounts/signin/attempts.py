@@ -6,23 +6,27 @@ at the same moment, on any worker, stand in line.
 """
 
 from enum import StrEnum
-from ipaddress import IPv6Address, ip_address, ip_network
+from ipaddress import IPv6Address, ip_network
 from time import time
 
 from django.db import connection
 from django.utils.crypto import salted_hmac
 
+from accounts import origin
 from accounts.signin.models import Tries
 
 MOST = 10
 """Tries that are evaluated from one address."""
 
-MOST_OF_CODES = 100
+MOST_OF_CODES = 20
 """Tries at the codes of one person from everywhere together (NIST SP 800-63B, 3.2.2): whoever gets as far knows the
-password, so that it is no way of locking strangers out."""
+password, so that it is no way of locking strangers out. An app's code is one of three in a million at any moment."""
 
 LOCKED_FOR = 30 * 60
 """Seconds until it is forgotten, counted from the last try that was evaluated."""
+
+CODES_LOCKED_FOR = 24 * 3600
+"""The same for codes from everywhere: a day, so that patience finds none."""
 
 EVERYWHERE = ""
 """The address that stands for all of them."""
@@ -45,15 +49,19 @@ class Kind(StrEnum):
 
 def admit(kind: Kind, account: str, address: str) -> bool:
     """Count one more try at `kind` of `account` (an e-mail address) from `address`; return whether to evaluate it."""
-    if _count(kind, account, _place(address), most=MOST) > MOST:
+    if _count(kind, account, _place(address), most=MOST, lasts=LOCKED_FOR) > MOST:
         return False
-    return kind != Kind.CODE or _count(kind, account, EVERYWHERE, most=MOST_OF_CODES) <= MOST_OF_CODES
+    if kind != Kind.CODE:
+        return True
+    return _count(kind, account, EVERYWHERE, most=MOST_OF_CODES, lasts=CODES_LOCKED_FOR) <= MOST_OF_CODES
 
 
 def is_last(kind: Kind, account: str, address: str) -> bool:
     """Whether the last try that was counted is the last one that is evaluated: then the account's owner is told."""
-    tries = Tries.objects.filter(whose=_digest(kind, account), address=_place(address))
-    return tries.values_list("count", flat=True).first() == MOST
+    tries = Tries.objects.filter(whose=_digest(kind, account), address__in=[_place(address), EVERYWHERE])
+    counts = dict(tries.values_list("address", "count"))
+    here = counts.get(_place(address), 0)
+    return here == MOST or (here < MOST and counts.get(EVERYWHERE) == MOST_OF_CODES)
 
 
 def forget(kind: Kind, account: str, address: str) -> None:
@@ -65,10 +73,16 @@ def forget(kind: Kind, account: str, address: str) -> None:
         )
 
 
-def _count(kind: Kind, account: str, place: str, *, most: int) -> int:
+def forget_codes(account: str) -> None:
+    """Begin anew with the codes of `account` from everywhere, since its factors are gone."""
+    with connection.cursor() as cursor:
+        cursor.execute("DELETE FROM accounts_tries WHERE whose = %s", [_digest(Kind.CODE, account)])
+
+
+def _count(kind: Kind, account: str, place: str, *, most: int, lasts: int) -> int:
     now = int(time())
     with connection.cursor() as cursor:
-        cursor.execute(COUNT, [_digest(kind, account), place, now + LOCKED_FOR, now, most, now, most])
+        cursor.execute(COUNT, [_digest(kind, account), place, now + lasts, now, most, now, most])
         count: int = cursor.fetchone()[0]
         return count
 
@@ -82,7 +96,7 @@ def _digest(kind: Kind, account: str) -> str:
 def _place(address: str) -> str:
     """Return `address`, of IPv6 the network: one subscriber has 2**64 addresses."""
     try:
-        parsed = ip_address(address)
+        parsed = origin.parse(address)
     except ValueError:
         return "unknown"
-    return str(ip_network((parsed, 64), strict=False)) if isinstance(parsed, IPv6Address) else address
+    return str(ip_network((parsed, 64), strict=False) if isinstance(parsed, IPv6Address) else parsed)

@@ -16,7 +16,7 @@ from django.views.decorators.debug import sensitive_variables
 from accounts import audit, sealing
 from accounts.models import AuditEvent, User
 from accounts.refusals import Refused
-from accounts.signin import codes
+from accounts.signin import attempts, codes
 
 Type = Authenticator.Type
 Event = AuditEvent.Type
@@ -129,6 +129,7 @@ def reset(user: User, *, by: audit.Actor, reason: str = "") -> None:
         _lock(user)
         count = second_factors_of(user).count()
         _drop(user)
+        attempts.forget_codes(user.email)
         audit.record(Event.FACTORS_RESET, by=by, target=user.person_id, person=user.email, count=count, reason=reason)
 
 

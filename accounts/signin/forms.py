@@ -35,6 +35,11 @@ class CodeField(forms.CharField):
         attrs = {"autocomplete": "one-time-code", "autocapitalize": "off", "spellcheck": "false"}
         super().__init__(max_length=60, widget=forms.TextInput(attrs=attrs), **options)
 
+    @sensitive_variables()
+    def bound_data(self, data: Any, initial: Any) -> str:
+        """Show no code again that was refused: it may be a password in the wrong field, or still be good elsewhere."""
+        return ""
+
 
 class CredentialField(forms.CharField):
     """What the browser says about a passkey, as JSON; a script puts it there. Never shown again, whatever it was."""
@@ -151,7 +156,9 @@ def check_code(user: User, code: str) -> Authenticator:
             notices.send(notices.Notice.CODE_USED, user, context.request)
         return factor
     note_refusal(context.request, attempts.Kind.CODE, user.email, address)
-    raise forms.ValidationError(_("This code is not right. After ten tries, wait half an hour."), code="wrong")
+    raise forms.ValidationError(
+        _("This code is not right. After ten tries, wait half an hour; after twenty, a day."), code="wrong"
+    )
 
 
 @sensitive_variables()

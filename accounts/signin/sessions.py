@@ -114,6 +114,12 @@ def is_this_one(session: Session, request: HttpRequest) -> bool:
     return session.pk == at_rest(request.session.session_key)
 
 
+def clear_away() -> None:
+    """Forget the sessions that are over, with where they came from."""
+    over = Session.objects.filter(expire_date__lte=timezone.now())
+    over.delete()
+
+
 def end(session: Session, *, by: User) -> None:
     """Sign `by` out in another browser: its next request is that of nobody."""
     with transaction.atomic():
@@ -125,6 +131,12 @@ def end(session: Session, *, by: User) -> None:
 def end_all(user: User) -> int:
     """Sign `user` out everywhere; return of how many sessions."""
     ended = sessions_of(user)
+    return ended.delete()[0]
+
+
+def end_everybodys() -> int:
+    """Sign everybody out everywhere; return of how many sessions. For a database that knows old ones again."""
+    ended = Session.objects.exclude(user=None)
     return ended.delete()[0]
 
 

@@ -3,9 +3,13 @@
 import base64
 import json
 
+from allauth.account.stages import LoginStageController
 from allauth.mfa.adapter import get_adapter
+from allauth.mfa.base import views as mfa
+from allauth.mfa.stages import AuthenticateStage
 from django.conf import settings
 from django.contrib import messages
+from django.contrib.auth.decorators import login_not_required
 from django.forms import Form
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import redirect, render
@@ -18,11 +22,28 @@ from django.views.decorators.http import require_http_methods, require_safe
 from accounts import stepup, trust
 from accounts.pages import ask, posted, shown_as
 from accounts.refusals import Refused
-from accounts.signin import factors, notices, passkeys, sessions
+from accounts.signin import factors, notices, passkeys, pending, sessions
 from accounts.signin.forms import AddAppForm, AddPasskeyForm, RenamePasskeyForm
 from accounts.signin.notices import Notice
 
 ENTRANCE, MANAGE = "allauth/layouts/entrance.html", "allauth/layouts/manage.html"
+
+
+@login_not_required
+@require_http_methods(["GET", "POST"])
+@never_cache
+@sensitive_post_parameters()
+def second_step(request: HttpRequest) -> HttpResponse:
+    """A code or a passkey after the password, unless the person signs in otherwise by now: then from the beginning.
+
+    That is looked at before a code is, so that none is used up, and nobody learns whether it was right.
+    """
+    waiting = LoginStageController.enter(request, AuthenticateStage.key)
+    if waiting and not request.user.is_authenticated and not pending.holds(request, waiting.login.user):
+        pending.end(request)
+        messages.info(request, _("Sign in once more."))
+        return waiting.abort()
+    return mfa.authenticate(request)
 
 
 @require_safe
@@ -56,6 +77,7 @@ def end_session(request: HttpRequest, key: str) -> HttpResponse:
     other = sessions.get(request.user, key)
     if sessions.is_this_one(other, request):
         return redirect("account_logout")
+    stepup.require(request)
 
     def act() -> tuple[str, str]:
         sessions.end(other, by=request.user)
@@ -68,6 +90,7 @@ def end_session(request: HttpRequest, key: str) -> HttpResponse:
 @require_http_methods(["GET", "POST"])
 def end_other_sessions(request: HttpRequest) -> HttpResponse:
     """Sign out in every other browser."""
+    stepup.require(request)
 
     def act() -> tuple[str, str]:
         sessions.end_others(request)
@@ -110,7 +133,7 @@ def add_app(request: HttpRequest) -> HttpResponse:
 
 @require_http_methods(["GET", "POST"])
 @never_cache
-@sensitive_variables("fresh")
+@sensitive_variables()
 def add_passkey(request: HttpRequest) -> HttpResponse:
     """Make a passkey: with it the reader signs in without a password."""
     stepup.require(request)

@@ -1,6 +1,6 @@
 """Authenticator apps: set up with a secret that is stored sealed, and codes that are good once.
 
-OWASP ASVS 5.0: 6.3.3, 6.5.1, 6.5.3, 6.5.5, 6.6.3; PCI DSS 4.0: 8.3.6, 8.4.2, 8.5.1.
+OWASP ASVS 5.0: 6.3.3, 6.5.1, 6.5.3, 6.5.5; PCI DSS 4.0: 8.3.2, 8.4.2, 8.5.1.
 """
 
 from datetime import timedelta
@@ -112,7 +112,7 @@ def test_two_who_type_the_same_code_at_the_same_moment_are_one_too_many():
 
 
 def test_the_secret_is_stored_sealed_and_bound_to_its_person(user):
-    """ASVS 6.5.2, 11.3.3, 13.3.1: neither the row nor the session can be read or moved to somebody else."""
+    """ASVS 11.3.3, 13.3.1, PCI DSS 8.3.2: neither the row nor the session can be read or moved to somebody else."""
     client = client_of(user)
     secret, _sealed = sealed_in(client.get(ADD))
     assert secret not in str(dict(client.session.items()))

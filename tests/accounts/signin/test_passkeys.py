@@ -1,6 +1,6 @@
 """Passkeys: made and used with the user verified, bound to our own origin, each challenge good once.
 
-OWASP ASVS 5.0: 6.3.3, 6.3.4, 6.5.1, 6.7.1, 6.7.2; PCI DSS 4.0: 8.3.11, 8.4.2, 8.5.1.
+OWASP ASVS 5.0: 6.3.3, 6.5.1, 6.5.6, 6.5.7, 6.7.2; PCI DSS 4.0: 8.3.11, 8.4.2, 8.5.1.
 """
 
 import json
@@ -79,7 +79,7 @@ def test_it_proves_who_one_is(user, device):
 
 
 def test_a_device_that_does_not_verify_its_user_is_refused(user):
-    """ASVS 6.7.x: what lies on the table is no second factor."""
+    """ASVS 6.5.7: what lies on the table is no second factor."""
     assert make_passkey(client_of(user), Device(verifies=False)).status_code == HTTPStatus.UNPROCESSABLE_ENTITY
     assert not factors.has_second_factor(user)
 

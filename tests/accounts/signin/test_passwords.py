@@ -65,6 +65,9 @@ def test_where_everybody_has_a_second_factor_twelve_are_enough_from_the_start(se
         ("KeyHouse is mine, all mine", "password_names_us"),
         ("dana.developer@test", "password_too_similar"),
         ("1q2w3e4r5t6y7u8i9o0p", "password_too_common"),
+        ("Password1234567", "password_put_together"),
+        ("qwertyuiopiloveyou", "password_put_together"),
+        ("monkeydragon2000", "password_put_together"),
     ],
 )
 def test_what_everybody_tries_is_refused(user, password, fault):

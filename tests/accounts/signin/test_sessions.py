@@ -1,6 +1,6 @@
 """Sessions end by the server's clock, can be listed and ended, and are worth nothing to who reads the database.
 
-OWASP ASVS 5.0: 7.2.1 ... 7.2.4, 7.3.1, 7.3.2, 7.4.1 ... 7.4.5, 7.5.2; PCI DSS 4.0: 8.2.6, 8.2.8.
+OWASP ASVS 5.0: 7.2.1 ... 7.2.4, 7.3.1, 7.3.2, 7.4.1 ... 7.4.5, 7.5.2; PCI DSS 4.0: 8.2.5, 8.2.8.
 """
 
 from datetime import timedelta
@@ -20,7 +20,7 @@ from accounts.signin.sessions import at_rest
 from tests.accounts.signin.device import Device, make_passkey
 from tests.accounts.signin.typing import give_app, is_signed_in, type_password
 from tests.factories import PASSWORD, make_user
-from tests.reading import client_of, main_of
+from tests.reading import client_of, let_the_proof_age, main_of
 
 STATE, LIST = reverse("account_session"), reverse("account_factors")
 FIREFOX = {"HTTP_USER_AGENT": "Mozilla/5.0 (Windows NT 10.0; Win64; x64; rv:140.0) Gecko/20100101 Firefox/140.0"}
@@ -146,7 +146,7 @@ def test_signing_out_ends_it_for_good(user):
 
 
 def test_somebody_switched_off_is_out_at_once(user):
-    """ASVS 7.4.2, PCI DSS 8.2.6."""
+    """ASVS 7.4.2, PCI DSS 8.2.5."""
     client = client_of(user)
     User.objects.update(is_active=False)
     assert not is_signed_in(client)
@@ -174,6 +174,29 @@ def test_one_ends_all_others_at_once(user):
     here.post(reverse("account_end_other_sessions"))
     assert [is_signed_in(each) for each in (here, *others, stranger)] == [True, False, False, False, True]
     assert AuditEvent.objects.first().details == {"count": 3}
+
+
+def test_ending_sessions_needs_a_recent_proof(user):
+    """ASVS 7.5.2: who found a browser open does not sign its owner out everywhere else."""
+    here, there = client_of(user), client_of(user)
+    let_the_proof_age(here)
+    (other,) = sessions.sessions_of(user).exclude(pk=at_rest(here.session.session_key))
+    for url in (reverse("account_end_session", args=[other.pk]), reverse("account_end_other_sessions")):
+        for answer in (here.get(url), here.post(url)):
+            assert "Confirm that it is you" in main_of(answer).text
+    assert is_signed_in(there)
+
+
+def test_a_session_that_is_over_is_forgotten_at_the_next_sign_in(user, clock):
+    """ASVS 14.2.7: with it, from where and with which browser somebody was there."""
+    client_of(user)
+    still_there = client_of(make_user())
+    clock(minutes=14)
+    assert is_signed_in(still_there)
+    clock(minutes=2)
+    type_password(Client(), make_user())
+    assert not Session.objects.filter(user=user).exists()
+    assert is_signed_in(still_there)
 
 
 def test_nobody_ends_the_session_of_another(user):
