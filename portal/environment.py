@@ -9,16 +9,39 @@ from contextlib import suppress
 from ipaddress import ip_network
 from pathlib import Path
 
+import dj_database_url
+import dj_email_url
 from django.core.exceptions import ImproperlyConfigured
-from environs import Env, EnvError
+from environs import Env
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 env = Env()
 
 DEMO = env.bool("KEYHOUSE_DEMO", False)
-"""The demo makes its own secrets and speaks plain HTTP on the loopback; nothing else may."""
+"""The demo makes its own secrets and speaks plain HTTP on the loopback; nothing else may (see `portal.production`)."""
 
 VAR = Path(env.str("KEYHOUSE_VAR", str(BASE_DIR / "var")))
+MAIL_SECONDS = 10
+"""How long a mail server may be silent: whoever sends an invitation waits for it."""
+
+
+def read_text(name: str) -> str:
+    """Return what `name` says, or the content of the file that `<name>_FILE` names; nothing where neither is set."""
+    path = env.str(f"{name}_FILE", "")
+    if (value := env.str(name, "")) or not path:
+        return value
+    try:
+        return Path(path).read_text(encoding="utf-8").strip()
+    except (OSError, ValueError) as error:
+        raise ImproperlyConfigured(f"{name}_FILE names a file that cannot be read: {path}.") from error
+
+
+def read_journal(default: Path) -> Path:
+    """Return where the audit journal is. Raises ImproperlyConfigured for what keeps nothing, such as a device."""
+    path = Path(env.str("KEYHOUSE_AUDIT_JOURNAL", str(default)))
+    if path.exists() and not path.is_file():
+        raise ImproperlyConfigured(f"KEYHOUSE_AUDIT_JOURNAL must name a file that keeps what is written to it: {path}.")
+    return path
 
 
 def read_secret(name: str, *, shortest: int = 32) -> str:
@@ -26,9 +49,7 @@ def read_secret(name: str, *, shortest: int = 32) -> str:
 
     Raises ImproperlyConfigured, naming the variable, where it is missing or shorter than `shortest` characters.
     """
-    value = env.str(name, "")
-    if not value and (path := env.str(f"{name}_FILE", "")):
-        value = Path(path).read_text(encoding="utf-8").strip()
+    value = read_text(name)
     if not value and DEMO:
         value = _demo_secret(name)
     if not value:
@@ -76,11 +97,14 @@ def read_vault_keys() -> dict[int, bytes]:
 
 
 def read_database() -> dict:
-    """Return Django's description of the database that DATABASE_URL names, SQLite under `var/` by default."""
+    """Return Django's description of the database that DATABASE_URL names, SQLite under `var/` by default.
+
+    Of what stands behind its `?`, libpq hears how it is to use TLS: `sslmode=verify-full&sslrootcert=...`.
+    """
     default = f"sqlite:///{VAR / ('demo.sqlite3' if DEMO else 'keyhouse.sqlite3')}"
     try:
-        config = env.dj_db_url("DATABASE_URL", default)
-    except (EnvError, ValueError) as error:
+        config = dj_database_url.parse(read_text("DATABASE_URL") or default)
+    except ValueError as error:
         raise ImproperlyConfigured("DATABASE_URL must be sqlite:///path or postgres://user@host/name.") from error
     if config["ENGINE"].endswith("sqlite3"):
         # WAL lets decisions read while a change is written, IMMEDIATE makes writers queue instead of failing,
@@ -96,11 +120,46 @@ def read_database() -> dict:
         pool = {"min_size": 1, "max_size": env.int("KEYHOUSE_DB_POOL", 8), "timeout": 10, "reconnect_timeout": 1}
         # A server that vanished without a word, as one that failed over does, is noticed after half a minute.
         found = {"connect_timeout": 5, "keepalives_idle": 15, "keepalives_interval": 5, "keepalives_count": 3}
+        told = {name: value for name, value in config.get("OPTIONS", {}).items() if name.startswith("ssl")}
         # Compiling a plan that fetches 25 rows takes longer than fetching them: 0.15 s of a page were nothing else.
-        config["OPTIONS"] = {"pool": pool, "tcp_user_timeout": 30_000, "options": "-c jit=off", **found}
+        config["OPTIONS"] = {"pool": pool, "tcp_user_timeout": 30_000, "options": "-c jit=off", **found, **told}
     else:
         raise ImproperlyConfigured("DATABASE_URL must name SQLite or PostgreSQL.")
     return config
+
+
+def read_breached() -> Path | None:
+    """Return the file of breached passwords, where one is named."""
+    if not (told := env.str("KEYHOUSE_BREACHED_PASSWORDS", "")):
+        return None
+    try:
+        with open(told, "rb") as file:
+            first = file.readline()
+    except OSError as error:
+        raise ImproperlyConfigured(f"KEYHOUSE_BREACHED_PASSWORDS cannot be read: {error.strerror}.") from error
+    if not re.match(rb"[0-9A-Fa-f]{40}[:\r\n]", first):
+        raise ImproperlyConfigured("KEYHOUSE_BREACHED_PASSWORDS must name a file of SHA-1 hashes in order, one a line.")
+    return Path(told)
+
+
+def read_email() -> dict:
+    """Return Django's description of the mail server that KEYHOUSE_EMAIL_URL names; in the demo, mail is printed.
+
+    Raises ImproperlyConfigured for a kind of address that is unknown: Django would then talk to some server in clear.
+    """
+    url = read_text("KEYHOUSE_EMAIL_URL") or ("console:" if DEMO else "")
+    if not url:
+        raise ImproperlyConfigured(
+            "KEYHOUSE_EMAIL_URL is not set. Invitations and new passwords go by mail: name a mail server, as in "
+            "submission://user:password@mail.example:587."
+        )
+    try:
+        config = dj_email_url.parse(url)
+    except ValueError:
+        config = {}
+    if "EMAIL_BACKEND" not in config:
+        raise ImproperlyConfigured("KEYHOUSE_EMAIL_URL must read submission://user:password@host:587.")
+    return config | {"EMAIL_TIMEOUT": config["EMAIL_TIMEOUT"] or MAIL_SECONDS}
 
 
 def read_networks(name: str, default: list[str]) -> list:

@@ -4,7 +4,6 @@ first, and how a refusal is told."""
 import secrets
 from collections.abc import Callable
 from http import HTTPStatus
-from ipaddress import ip_address
 from types import MappingProxyType
 
 from django.conf import settings
@@ -15,8 +14,8 @@ from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.views.csrf import csrf_failure
 
-from accounts import audit, stepup, support
-from accounts.models import Entity
+from accounts import audit, origin, stepup, support
+from accounts.models import Entity, User
 from accounts.refusals import Refused
 from accounts.signin import factors, sessions
 from tokens.models import Token
@@ -32,18 +31,19 @@ class AuditOrigin:
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
         with audit.origin(self.address_of(request), secrets.token_hex(16)):
+            request.audit_origin = audit.came_from()  # for what is logged of the request once it is answered
             return self.get_response(request)
 
     @staticmethod
     def address_of(request: HttpRequest) -> str:
         """Return the caller's address; behind our own proxy, the one it appended, never one the caller wrote."""
-        if not settings.BEHIND_PROXY:
-            return request.META.get("REMOTE_ADDR", "")
-        appended = request.META.get("HTTP_X_FORWARDED_FOR", "").rpartition(",")[2].strip()
+        address = request.META.get("REMOTE_ADDR", "")
+        if settings.BEHIND_PROXY:
+            address = request.META.get("HTTP_X_FORWARDED_FOR", "").rpartition(",")[2].strip()
         try:
-            return str(ip_address(appended))
+            return str(origin.parse(address))
         except ValueError:
-            return ""
+            return "" if settings.BEHIND_PROXY else address
 
 
 class Isolation:
@@ -197,7 +197,10 @@ class StepUp:
 
 
 class SupportReason:
-    """Ask support why, before it opens anything that an address names as a merchant's, and before the Django admin."""
+    """Ask support why, before it opens anything that an address names as a merchant's, a person, or many merchants."""
+
+    PERSON, MANY = "portal:person", "portal:merchants_export"
+    """What names nobody's entity, and shows what belongs to merchants all the same."""
 
     NAMES_ALONE = frozenset({"accounts:branch"})
     """The tree shows names and entity IDs, as the search does: how support finds a merchant at all."""
@@ -211,9 +214,10 @@ class SupportReason:
     def process_view(
         self, request: HttpRequest, view: Callable, _args: tuple, about: dict[str, str]
     ) -> HttpResponse | None:
-        is_named = bool({"entity_id", "key_id"} & about.keys())
+        name = request.resolver_match.view_name
+        is_named = bool({"entity_id", "key_id"} & about.keys()) or name == self.PERSON
         desk = getattr(view, "model_admin", None)
-        if not (is_named or desk) or request.resolver_match.view_name in self.NAMES_ALONE:
+        if not (is_named or desk or name == self.MANY) or name in self.NAMES_ALONE:
             return None
         if not support.is_support(request.user):
             return None
@@ -222,8 +226,10 @@ class SupportReason:
         return None if is_named and place is None else support.ask_first(request, place)
 
     @staticmethod
-    def place_named_by(request: HttpRequest, about: dict[str, str], desk: ModelAdmin | None) -> Entity | None:
-        """Return the entity that the address is about, by its own ID or by that of something it owns."""
+    def place_named_by(request: HttpRequest, about: dict[str, str], desk: ModelAdmin | None) -> support.Place:
+        """Return what the address is about: a person, or an entity, by its own ID or by that of something it owns."""
+        if "person_id" in about:
+            return User.objects.visible_to(request.user).filter(person_id=about["person_id"]).first()
         if "entity_id" in about:
             return Entity.objects.visible_to(request.user).filter(entity_id=about["entity_id"]).first()
         if "key_id" in about:

@@ -9,17 +9,23 @@ from portal.environment import (
     DEMO,
     VAR,
     env,
+    read_breached,
     read_database,
+    read_email,
+    read_journal,
     read_networks,
     read_peppers,
     read_secret,
     read_vault_keys,
 )
+from portal.production import refuse_unsafe
 
-SECRET_KEY = read_secret("KEYHOUSE_SECRET_KEY")
+SECRET_KEY = read_secret("KEYHOUSE_SECRET_KEY", shortest=50)
 TOKEN_PEPPERS = read_peppers()
 VAULT_KEYS = read_vault_keys()
 AUDIT_KEY = read_secret("KEYHOUSE_AUDIT_KEY").encode()
+AUDIT_JOURNAL = read_journal(VAR / ("demo.journal" if DEMO else "audit.journal"))
+"""The file outside the database that says once more what the audit log holds: one for each database."""
 
 DEBUG = env.bool("KEYHOUSE_DEBUG", False)
 ALLOWED_HOSTS = env.list("KEYHOUSE_HOSTS", ["127.0.0.1", "localhost"])
@@ -54,9 +60,9 @@ INSTALLED_APPS = [
 MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "csp.middleware.CSPMiddleware",
     "portal.middleware.Isolation",
     "whitenoise.middleware.WhiteNoiseMiddleware",
-    "csp.middleware.CSPMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.locale.LocaleMiddleware",
     "django.middleware.common.CommonMiddleware",
@@ -96,6 +102,9 @@ TEMPLATES = [
     },
 ]
 FILE_UPLOAD_HANDLERS = ["portal.uploads.Bounded"]
+DATA_UPLOAD_MAX_NUMBER_FIELDS = 1_500
+"""Fields of a form. A thousand terminals can be ticked (`tokens.sdk.fleet.MOST_AT_ONCE`), beside what the form and the
+question for a proof hold themselves; somewhat more gets the form's own sentence, and a flood still stops early."""
 FORM_RENDERER = "django.forms.renderers.TemplatesSetting"
 CRISPY_ALLOWED_TEMPLATE_PACKS = CRISPY_TEMPLATE_PACK = "bootstrap5"
 DJANGO_TABLES2_TEMPLATE = "components/table.html"
@@ -109,7 +118,9 @@ AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "accounts.signin.passwords.LongEnough"},
     {"NAME": "accounts.signin.passwords.HardToGuess"},
     {"NAME": "accounts.signin.passwords.NotUsedLately"},
+    {"NAME": "accounts.signin.breached.NotBreached"},
 ]
+BREACHED_PASSWORDS = read_breached()
 LOGIN_URL = "account_login"
 LOGIN_REDIRECT_URL = "portal:dashboard"
 ACCOUNT_ADAPTER = "accounts.adapter.SignInAdapter"
@@ -135,15 +146,17 @@ MFA_FORMS = {
     "authenticate_webauthn": "accounts.signin.forms.SignInPasskeyForm",
     "login_webauthn": "accounts.signin.forms.PasskeyAloneForm",
 }
-globals().update(env.dj_email_url("KEYHOUSE_EMAIL_URL", "consolemail://"))  # EMAIL_BACKEND, EMAIL_HOST ...
+globals().update(read_email())  # EMAIL_BACKEND, EMAIL_HOST ...
 DEFAULT_FROM_EMAIL = env.str("KEYHOUSE_EMAIL_FROM", "keyhouse@localhost")
 ACCOUNT_EMAIL_UNKNOWN_ACCOUNTS = False
 ACCOUNT_EMAIL_SUBJECT_PREFIX = ""
 PASSWORD_RESET_TIMEOUT = 3600
+ACCOUNT_LOGIN_TIMEOUT = 600
+"""Seconds for which a right password waits for the second step."""
 MAIL_AT_ONCE = False
 """Whether mails are sent before the answer instead of behind it: tests look for them right away."""
 
-CACHES = {"default": {"BACKEND": "django.core.cache.backends.db.DatabaseCache", "LOCATION": "accounts_cache"}}
+CACHES = {"default": {"BACKEND": "accounts.cache.JsonCache"}}
 LANGUAGE_CODE = "en"
 LANGUAGES = [("en", "English")]
 TIME_ZONE = "UTC"
@@ -159,7 +172,7 @@ STORAGES = {
 }
 
 _OWN = ("script-src", "style-src", "font-src", "connect-src", "form-action", "manifest-src")
-_NOTHING = ("default-src", "base-uri", "frame-ancestors")
+_NOTHING = ("default-src", "object-src", "base-uri", "frame-ancestors")
 CONTENT_SECURITY_POLICY = {
     "DIRECTIVES": {
         "img-src": ["'self'", "data:"],
@@ -175,6 +188,8 @@ SECURE_REDIRECT_EXEMPT = ["^livez$", "^readyz$", "^metrics$"]
 SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if BEHIND_PROXY else None
 SECURE_HSTS_SECONDS = 31_536_000 if HTTPS else 0
 SECURE_HSTS_INCLUDE_SUBDOMAINS = HTTPS
+# Preloading binds the whole domain, for years, in every browser: its owner decides that, not a portal below it.
+SILENCED_SYSTEM_CHECKS = ["security.W021"]
 SESSION_COOKIE_NAME = "__Host-keyhouse" if HTTPS else "keyhouse"
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = HTTPS
 SESSION_COOKIE_SAMESITE = "Lax"
@@ -182,6 +197,7 @@ SESSION_ENGINE = "accounts.signin.sessions"  # 15 minutes without a sign of life
 SESSION_EXPIRE_AT_BROWSER_CLOSE = True
 DEVICE_COOKIE_NAME = "__Host-keyhouse-known" if HTTPS else "keyhouse-known"
 CSRF_COOKIE_NAME = "__Host-keyhouse-csrf" if HTTPS else "keyhouse-csrf"
+THEME_COOKIE_NAME = "__Host-keyhouse-theme" if HTTPS else "keyhouse-theme"  # a script of ours writes it
 CSRF_COOKIE_HTTPONLY = True
 MESSAGE_STORAGE = "django.contrib.messages.storage.session.SessionStorage"
 
@@ -190,6 +206,10 @@ REFUSE_ON_FAULT = env.bool("KEYHOUSE_REFUSE_ON_FAULT", False)
 """Whether a gateway gets 403 instead of 503 where no decision can be made: for one that lets a 503 through."""
 PAGES_AT_ONCE = env.int("KEYHOUSE_PAGES_AT_ONCE", 0)
 """Most pages that one process works on at once, so that threads are left for decisions; 0 means no limit."""
+ONE_CORE_EACH = env.bool("KEYHOUSE_ONE_CORE_EACH", False)
+"""Whether each worker keeps to one core: said by `manage.py serve`."""
+PAGES_WAITING = env.int("KEYHOUSE_PAGES_WAITING", 1)
+"""How many more may wait for their turn for long: each holds a thread, too."""
 DECISIONS_THROUGH_DJANGO = False
 """Whether decisions use Django's connection instead of their own: tests that roll back need what they wrote."""
 TOKEN_QUOTA = env.int("KEYHOUSE_TOKEN_QUOTA", 20_000)
@@ -197,10 +217,18 @@ TOKEN_QUOTA = env.int("KEYHOUSE_TOKEN_QUOTA", 20_000)
 USAGE_KEEP_DAYS = env.int("KEYHOUSE_USAGE_KEEP_DAYS", 90)
 USAGE_FLUSH_SECONDS = env.float("KEYHOUSE_USAGE_FLUSH_SECONDS", 1.0)
 
+DEFAULT_EXCEPTION_REPORTER = "portal.reports.Reporter"
+DEFAULT_EXCEPTION_REPORTER_FILTER = "portal.reports.NothingHeld"
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
-    "formatters": {"line": {"format": "{asctime} {levelname} {name} {message}", "style": "{"}},
-    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
+    "formatters": {"line": {"()": "portal.logs.JsonLine"}},
+    "filters": {"refusals": {"()": "portal.logs.Refusals"}},
+    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line", "filters": ["refusals"]}},
     "root": {"handlers": ["console"], "level": env.str("KEYHOUSE_LOG_LEVEL", "WARNING")},
+    # Django's own handlers would mail faults, to nobody. Its template engine, asked for DEBUG, quotes all that a page
+    # is made of, tokens that are shown once too.
+    "loggers": {"django": {"handlers": [], "level": "INFO"}},
 }
+
+refuse_unsafe(globals())

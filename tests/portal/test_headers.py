@@ -41,11 +41,12 @@ EXPECTED = {
     "Referrer-Policy": "same-origin",
     "Cross-Origin-Opener-Policy": "same-origin",
     "Cross-Origin-Resource-Policy": "same-origin",
+    "Access-Control-Allow-Origin": None,
 }
 
 
 def test_every_answer_keeps_other_sites_out(client, merchant):
-    """ASVS 3.4.4, 3.4.5, 3.4.6, 3.4.8, 3.5.8: on pages, refusals, errors and for machines."""
+    """ASVS 3.4.2, 3.4.4, 3.4.5, 3.4.6, 3.4.8, 3.5.8: on pages, refusals, errors and for machines."""
     for url in pages(merchant):
         headers = client.get(url).headers
         assert {name: headers.get(name) for name in EXPECTED} == EXPECTED, url
