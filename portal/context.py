@@ -10,5 +10,10 @@ THEMES = {"light", "dark"}
 
 def shell(request: HttpRequest) -> dict:
     """Return the theme the reader chose (else the system's), whether this is the demo, how long the session lasts."""
-    theme = request.COOKIES.get("theme", "")
-    return {"theme": theme if theme in THEMES else "", "is_demo": settings.DEMO, "session_left": IDLE}
+    theme = request.COOKIES.get(settings.THEME_COOKIE_NAME, "")
+    return {
+        "theme": theme if theme in THEMES else "",
+        "theme_cookie": settings.THEME_COOKIE_NAME,
+        "is_demo": settings.DEMO,
+        "session_left": IDLE,
+    }

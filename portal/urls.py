@@ -1,11 +1,11 @@
 from allauth.account import views as sign_in
-from allauth.mfa.base import views as second_step
 from allauth.mfa.webauthn import views as passkey
 from django.contrib import admin
 from django.urls import include, path, re_path
 
 from accounts.signin import views as factors
 from accounts.views import add_merchant
+from accounts.views_activity import everywhere, export_everywhere
 from accounts.views_invitations import accept, open_link
 from accounts.views_people import disable, enable
 from portal import health, metrics, views
@@ -16,7 +16,7 @@ auth = [
     path("logout/", sign_in.logout, name="account_logout"),
     path("inactive/", sign_in.account_inactive, name="account_inactive"),
     path("signup/", sign_in.signup, name="account_signup"),
-    path("second-step/", second_step.authenticate, name="mfa_authenticate"),
+    path("second-step/", factors.second_step, name="mfa_authenticate"),
     path("passkey/", passkey.login_webauthn, name="mfa_login_webauthn"),
     path("start/", factors.enrol, name="account_enrol"),
     path("factors/", factors.overview, name="account_factors"),
@@ -46,7 +46,8 @@ portal = (
         path("", views.dashboard, name="dashboard"),
         path("merchants/", views.merchants, name="merchants"),
         path("merchants.csv", views.merchants_export, name="merchants_export"),
-        path("activity/", views.activity, name="activity"),
+        path("activity/", everywhere, name="activity"),
+        path("activity.csv", export_everywhere, name="activity_export"),
         path("people/", views.people, name="people"),
         path("people/<public_id:person_id>/", views.person, name="person"),
         path("settings/", views.settings, name="settings"),

@@ -2,6 +2,7 @@
 
 from django.core.exceptions import PermissionDenied
 from django.core.paginator import Page, Paginator
+from django.db.models import F
 from django.db.models.functions import Lower
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
@@ -9,15 +10,16 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_safe
 
-from accounts import branches, spreadsheets
+from accounts import branches, reading, spreadsheets, support
 from accounts import people as people_verbs
 from accounts.models import Entity, User
 from accounts.pages import account_trail
 from accounts.permissions import Capability
-from accounts.timeline import stretch
+from accounts.timeline import Asked, stretch
 from accounts.views import entity_page
+from portal.attention import asked_less, attention_of
 from portal.merchants import EXPORTED, LEAVES, MerchantFilter, exported, rows_for
-from portal.overview import totals_for
+from portal.overview import first_step, held_anywhere, totals_for
 from portal.people import dossier_of
 from tokens.listing import listing
 from tokens.models import Token
@@ -31,14 +33,23 @@ MERCHANT = Entity.Kind.MERCHANT
 
 @require_safe
 def dashboard(request: HttpRequest) -> HttpResponse:
-    """What is going on below what the reader may see."""
+    """What needs the reader's attention below what they may see, what happened there, and how much there is of what."""
+    totals, held = totals_for(request.user), held_anywhere(request.user)
+    groups, expired = attention_of(request.user, tokens=totals.tokens, are_too_many=totals.are_too_many)
     context = {
         "section": "dashboard",
         "breadcrumbs": [(_("Dashboard"), None)],
-        "totals": totals_for(request.user),
-        "events": stretch(request.user, size=RECENT).events,
-        "recent_tokens": _recent_tokens(request.user),
+        "totals": totals.with_expired(expired),
+        "held": held,
+        "groups": groups,
+        "asked_less": asked_less(request.user, tokens=totals.tokens, are_too_many=totals.are_too_many),
+        "step": first_step(totals, held),
+        "is_platform": request.user.has_platform_capability(Capability.ENTITY_VIEW),
     }
+    if Capability.ACTIVITY_VIEW in held:
+        context["events"] = stretch(request.user, among=support.opened_by(request), size=RECENT).events
+    else:
+        context["recent_tokens"] = _recent_tokens(request.user)
     return render(request, "portal/dashboard.html", context)
 
 
@@ -66,17 +77,6 @@ def merchants_export(request: HttpRequest) -> HttpResponse:
 
 
 @require_safe
-def activity(request: HttpRequest) -> HttpResponse:
-    """Everything that happened below what the reader may see, the newest first."""
-    context = {
-        "section": "activity",
-        "breadcrumbs": [(_("Admin"), None), (_("Activity"), None)],
-        "stretch": stretch(request.user, before=request.GET.get("before", "")),
-    }
-    return render(request, "portal/activity.html", context)
-
-
-@require_safe
 def people(request: HttpRequest) -> HttpResponse:
     """Everybody who has or had access, for platform staff."""
     if not request.user.has_platform_capability(Capability.MEMBER_VIEW):
@@ -93,13 +93,13 @@ def people(request: HttpRequest) -> HttpResponse:
 def person(request: HttpRequest, person_id: str) -> HttpResponse:
     """One person: memberships, sessions, what they made; for platform staff."""
     chosen = User.objects.get_permitted(request.user, Capability.MEMBER_VIEW, person_id=person_id)
-    dossier = dossier_of(chosen, reader=request.user)
+    reading.note(request, target=chosen.person_id)
     context = {
         "section": "people",
         "breadcrumbs": [(_("Admin"), None), (_("People"), reverse("portal:people")), (str(chosen), None)],
         "person": chosen,
-        "dossier": dossier,
-        "events": Paginator(dossier.events, PAGE).get_page(request.GET.get("page")),
+        "dossier": dossier_of(chosen, reader=request.user),
+        "stretch": stretch(request.user, asked=Asked(actor=chosen), before=request.GET.get("before", "")),
         "verbs": [verb for verb in people_verbs.CAPABILITY if people_verbs.can(verb, chosen, by=request.user)],
     }
     return render(request, "portal/person.html", context)
@@ -166,6 +166,7 @@ def _where_tokens_live(request: HttpRequest, chosen: Entity) -> dict:
     }
 
 
-def _recent_tokens(user) -> list[Token]:
-    tokens = Token.objects.visible_to(user).of_systems().filter(last_used_at__isnull=False)
-    return list(tokens.select_related("entity").order_by("-last_used_at")[:RECENT])
+def _recent_tokens(user: User) -> list[Token]:
+    """Return the newest of what somebody without a log has: their devices' tokens, those used last first."""
+    tokens = Token.objects.visible_to(user).of_systems().living().select_related("entity")
+    return list(tokens.order_by(F("last_used_at").desc(nulls_last=True), "-pk")[:RECENT])

@@ -7,6 +7,7 @@ import pytest
 from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
+from django.urls import reverse
 from django.utils import timezone
 
 from accounts import lifecycle
@@ -14,10 +15,23 @@ from accounts.models import Entity
 from accounts.permissions import Role
 from tests.bench.scale import ask, pages
 from tests.bench.world import World
-from tests.factories import make_administrator, make_entity, make_merchant, make_token, make_user, put_into
+from tests.factories import (
+    SETUP,
+    make_administrator,
+    make_entity,
+    make_invitation,
+    make_merchant,
+    make_token,
+    make_user,
+    put_into,
+)
 from tokens import ledger
+from tokens.keys import lifecycle as keys
+from tokens.keys.slots import SLOTS
 from tokens.models import Token, UsageBucket
 
+NOTED = {"person"}
+"""What an event is written about: at the first look of a visit, and not at the one that is counted here."""
 MOST = 12
 """Queries of one page, session and person included."""
 
@@ -33,7 +47,9 @@ def place(db) -> World:
         "partner": make_administrator(partner),
         "merchant": make_administrator(merchant),
     }
-    return add_rows(World(partner, merchant, people), 4)
+    for slot in SLOTS.values():
+        keys.create(merchant, slot, mode="live", by=SETUP)
+    return add_rows(World(partner, merchant, people), 5)
 
 
 def add_rows(place: World, count: int) -> World:
@@ -42,10 +58,13 @@ def add_rows(place: World, count: int) -> World:
     for number in range(count):
         merchant = make_merchant(f"Juniper {number}", under=place.partner)
         channel = make_entity(Entity.Kind.CHANNEL, under=place.merchant)
-        make_entity(Entity.Kind.TERMINAL, under=channel)
+        till = make_entity(Entity.Kind.TERMINAL, under=channel)
         lifecycle.edit(channel, name=f"Web {number}", by=place.people["merchant"])
         make_user(Role.VIEWER, on=place.merchant)
-        make_token(merchant)
+        make_invitation(place.merchant, by=place.people["merchant"])
+        make_token(merchant, expires_at=this_hour + timedelta(days=number + 1))
+        make_token(place.merchant, kind=Token.Kind.SDK)
+        make_token(till, kind=Token.Kind.SDK)
         token, _secret = make_token(place.merchant, alias=f"Cedar {number}")
         UsageBucket.objects.bulk_create(
             UsageBucket(
@@ -72,7 +91,12 @@ def counts(place: World) -> dict[tuple[str, str], int]:
     for who, user in place.people.items():
         client = Client()
         client.force_login(user)
+        for page in ("portal:activity", "accounts:activity"):  # the first look of a session is noted
+            for entity in (place.partner, place.merchant):
+                client.get(reverse(page, args=[entity.entity_id] if page.startswith("accounts") else []))
         for name, address in pages(place).items():
+            if name in NOTED:
+                ask(client, address)
             with CaptureQueriesContext(connection) as queries:
                 status = ask(client, address)
             if status == HTTPStatus.OK:

@@ -97,6 +97,9 @@ class Token(Credential):
             models.Index(fields=["entity", "status", "-created_at"], name="token_entity_status_newest"),
             models.Index(fields=["entity", "-last_used_at"], name="token_entity_last_used"),
             models.Index(F("last_used_at").desc(), name="token_last_used", condition=Q(last_used_at__isnull=False)),
+            models.Index(
+                fields=["expires_at"], name="token_expiring", condition=Q(status="active", expires_at__isnull=False)
+            ),
         ]
         constraints = [
             models.CheckConstraint(name="token_kind_known", condition=Q(kind__in=["api", "sdk", "gtw"])),
@@ -125,6 +128,9 @@ class Token(Credential):
         ]
 
     def get_absolute_url(self) -> str:
+        """The token's page; a gateway's credential belongs to no entity, and only the Django admin shows it."""
+        if self.kind == self.Kind.GATEWAY:
+            return reverse("admin:tokens_token_change", args=[self.pk])
         return reverse("tokens:detail", args=[self.key_id])
 
     def get_list_url(self) -> str:

@@ -1,6 +1,7 @@
 """How often credentials are used: what is stored. Who counts is `tokens.usage`."""
 
 from django.db import models
+from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
 from tokens.models.credentials import SharedKey, Token
@@ -49,6 +50,8 @@ class UsageTotal(models.Model):
     class Meta:
         verbose_name = _("usage total")
         verbose_name_plural = _("usage totals")
+        # As `tokens.attention` asks for the hours in which much was refused; the others are not looked at.
+        indexes = [models.Index(fields=["hour"], name="usage_total_refused", condition=Q(refused__gte=20))]
         constraints = [models.UniqueConstraint(fields=["entity", "kind", "hour"], name="usage_total_once")]
 
     def __str__(self) -> str:
