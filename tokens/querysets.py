@@ -29,24 +29,28 @@ class BearerQuerySet(ScopedQuerySet):
         """Return the rows on whose token `user` holds `capability`: as the role says for its kind, or as its own."""
         if not getattr(user, "is_active", False):
             return self.none()
-        api, sdk, own = (tops_of(user, roles) for roles in _roles(capability))
-        is_sdk = Q(**{f"{self.token_path}kind": "sdk"})
+        api, sdk, device, own = (tops_of(user, roles) for roles in _roles(capability))
+        path = self.token_path
+        is_sdk = Q(**{f"{path}kind": "sdk"})
         # Most roles treat both kinds alike: then the statement is the one for API tokens.
         scope = self._within(api & sdk)
         if api - sdk:
             scope |= self._within(api - sdk) & ~is_sdk
         if sdk - api:
             scope |= self._within(sdk - api) & is_sdk
+        if device - sdk:
+            of_device = Q(**{f"{path}user": None, f"{path}entity__kind": "terminal"})
+            scope |= self._within(device - sdk) & is_sdk & of_device
         if own - sdk:
-            scope |= self._within(own - sdk) & is_sdk & Q(**{f"{self.token_path}user": user.pk})
+            scope |= self._within(own - sdk) & is_sdk & Q(**{f"{path}user": user.pk})
         return self.filter(scope)
 
 
 @cache
-def _roles(capability: str) -> tuple[frozenset[str], frozenset[str], frozenset[str]]:
-    """Return the roles with `capability` on API tokens, on SDK tokens, and on those that are bound to the person."""
-    bound = sdk_roles_with(capability, is_own=True)
-    return roles_with(capability), sdk_roles_with(capability, is_own=False), bound
+def _roles(capability: str) -> tuple[frozenset[str], ...]:
+    """Return the roles with `capability` on API tokens, on any SDK token, on a device's, and on the person's own."""
+    whose = ({"is_device": False}, {"is_device": True}, {"is_device": False, "is_own": True})
+    return roles_with(capability), *(sdk_roles_with(capability, **each) for each in whose)
 
 
 class TokenQuerySet(BearerQuerySet):
@@ -118,7 +122,7 @@ class UsageQuerySet(BearerQuerySet):
 class UsageTotalQuerySet(BearerQuerySet):
     def tell_all(self, user: User) -> bool:
         """Whether sums tell `user` the truth: not who sees some tokens of an entity, their own, and not the others."""
-        _api, sdk, own = (tops_of(user, roles) for roles in _roles(Capability.TOKEN_VIEW))
+        _api, sdk, _device, own = (tops_of(user, roles) for roles in _roles(Capability.TOKEN_VIEW))
         return not own - sdk
 
 

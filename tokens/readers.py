@@ -133,6 +133,7 @@ class PostgresReader:
             client_encoding="utf8",
             tcp_user_timeout=limit,
             options=" ".join(f"-c {name}={value}" for name, value in told.items()),
+            **{name: value for name, value in database.get("OPTIONS", {}).items() if name.startswith("ssl")},
         )
         left = max(deadline - monotonic(), 0.0)
         self._wire: PGconn = waiting.wait_conn(generators.connect(address), interval=PATIENCE, timeout=left)

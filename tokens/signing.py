@@ -19,8 +19,9 @@ TOLERANCE = 300
 MOST_SIGNATURES = 16
 """Signatures of one header that are looked at: two keys of ours need two."""
 
-_ID = re.compile(r"[!-\-/-~]{1,128}", re.ASCII)
-"""Visible ASCII without the full stop: `a` + `1.2…` and `a.1` + `2…` would be the same content otherwise."""
+_ID = re.compile(r"[!-+\-/-~]{1,128}", re.ASCII)
+"""Visible ASCII without the full stop: `a` + `1.2…` and `a.1` + `2…` would be the same content otherwise. And without
+the comma: with one in between, servers make one header of two."""
 _TIMESTAMP = re.compile(r"0|[1-9][0-9]{0,11}", re.ASCII)
 
 

@@ -1,7 +1,7 @@
 """The decision: whether a presented credential is good for a request (DESIGN 6). The hot path.
 
-One statement reads the gateway's row, the client's row and every suspension that touches them; nothing is cached, so
-the answer is never older than the last committed change. No ORM: building a queryset costs ten times the decision.
+One statement reads all there is to know (`tokens.rows`); nothing is cached, so the answer is never older than the last
+committed change.
 """
 
 import hmac
@@ -11,8 +11,9 @@ from functools import lru_cache
 from ipaddress import ip_address, ip_network
 from typing import NamedTuple
 
-from tokens import digests, readers
+from tokens import digests
 from tokens.formats import TOKEN_LENGTH, Presented, parse
+from tokens.rows import Asking, Row, read
 
 GOOD = "good"
 """The one reason that lets a request through."""
@@ -33,47 +34,6 @@ API_ALONE = frozenset({"api"})
 NOT_ALLOWED = frozenset({"kind", "mode", "entity", "network", "permission"})
 """Reasons answered 403, all alike: a good credential that may not do this."""
 
-SUSPENDED = """
-EXISTS (SELECT 1 FROM accounts_entity a
-         WHERE a.status = 'suspended' AND a.tree_id = {0}.tree_id AND a.lft <= {0}.lft AND a.rght >= {0}.rght)
-"""
-_MERCHANT = """
-CASE WHEN t.kind = 'sdk' THEN
-  (SELECT m.entity_id FROM accounts_entity m
-    WHERE m.kind = 'merchant' AND m.tree_id = e.tree_id AND m.lft <= e.lft AND m.rght >= e.rght LIMIT 1)
-ELSE e.entity_id END
-"""
-"""The merchant that the token is one of: its own entity, or, for a terminal's, the one above it."""
-
-_ORPHANED = """
-CASE WHEN t.user_id IS NULL THEN FALSE ELSE NOT EXISTS
-  (SELECT 1 FROM accounts_user u JOIN accounts_membership m ON m.user_id = u.id
-     LEFT JOIN accounts_entity c ON c.id = m.entity_id
-    WHERE u.id = t.user_id AND u.is_active
-      AND (m.entity_id IS NULL OR (c.tree_id = e.tree_id AND c.lft <= e.lft AND c.rght >= e.rght)))
-END
-"""
-"""Whether the person whose own token it is may not sign in any more, or has no access to its entity any more."""
-
-_COVERS = f"""
-EXISTS (SELECT 1 FROM accounts_entity x
-         WHERE x.entity_id = %s AND x.tree_id = e.tree_id AND x.lft BETWEEN e.lft AND e.rght
-           AND NOT {SUSPENDED.format("x")})
-"""  # noqa: S608  put together from literals
-_READ = f"""
-SELECT g.id, g.kind, g.mode, g.status, g.digest, g.pepper_id, g.expires_at,
-       t.id, t.kind, t.mode, t.status, t.digest, t.pepper_id, t.expires_at, t.key_id, t.scope, t.networks, {_MERCHANT},
-       {SUSPENDED.format("e")}, {{covers}}, {_ORPHANED}
-  FROM tokens_token g
-  LEFT JOIN tokens_token t ON t.id = (SELECT n.id FROM tokens_token n WHERE n.key_id >= %s ORDER BY n.key_id LIMIT 1)
-  LEFT JOIN accounts_entity e ON e.id = t.entity_id
- WHERE g.key_id = %s
-"""  # noqa: S608  likewise
-# For a key ID that nobody has, the next one's row is read and then not used: who measures how long an answer takes
-# does not learn which key IDs exist.
-_READ_UNBOUND = _READ.format(covers="1")
-_READ_FOR_ENTITY = _READ.format(covers=_COVERS)
-
 
 class Decision(NamedTuple):
     """What was decided on a request, and why. `reason` is for the portal alone and never told outside."""
@@ -87,47 +47,12 @@ class Decision(NamedTuple):
     scope: str = ""
     expires_at: datetime | None = None
     kind: str = ""
+    terminal: str = ""
+    person: str = ""
 
     @property
     def allowed(self) -> bool:
         return self.reason == GOOD
-
-
-class Asking(NamedTuple):
-    """A gateway's credential as the database holds it at this moment: a tuple, which costs a third of a dataclass."""
-
-    pk: int
-    kind: str
-    mode: str
-    status: str
-    digest: bytes | None
-    pepper_id: int
-    expires_at: datetime | str | None
-
-    def __repr__(self) -> str:
-        return f"<Asking {self.pk}>"
-
-
-class Row(NamedTuple):
-    """A client's credential, likewise."""
-
-    pk: int
-    kind: str
-    mode: str
-    status: str
-    digest: bytes | None
-    pepper_id: int
-    expires_at: datetime | str | None
-    key_id: str
-    scope: str
-    networks: str
-    entity: str | None
-    is_suspended: bool
-    covers_entity: bool
-    is_orphaned: bool = False
-
-    def __repr__(self) -> str:
-        return f"<Row {self.key_id}>"
 
 
 def authenticate_gateway(
@@ -141,7 +66,7 @@ def authenticate_gateway(
     asked = _read_gateway(gateway) if len(gateway) == TOKEN_LENGTH else None  # nothing long is worth remembering
     if asked is None:
         return None, None
-    row, other = _read(asked.key_id, client.key_id if client else "", entity=entity)
+    row, other = read(asked.key_id, client.key_id if client else "", entity=entity)
     if not _matches(asked, row, digests.gateways_digest) or row is None or _ended(row):
         return None, None
     return row, other
@@ -166,8 +91,8 @@ def decide(
 ) -> Decision | None:
     """Decide whether the credential `client` is good for a request; None where `gateway` itself is not good.
 
-    `permission` (such as `payment_transaction.edit`), `mode` (live or test) and `entity` (the ID of the merchant, or
-    of a channel or terminal below it) bind the decision; an empty one binds nothing. `kinds` are the kinds of token
+    `permission` (such as `payment_transaction.edit`), `mode` (live or test; if empty, the gateway's own) and `entity`
+    (the ID of the merchant, or of a channel or terminal below it) bind the decision. `kinds` are the kinds of token
     that may do this (S2-3, S2-4); a terminal's own counts for that terminal alone. `caller` is the client's address,
     for tokens that may be used from some networks only. A malformed `client` is refused without a look at the
     database, whoever asks. Raises Unreachable where the database does not answer.
@@ -178,6 +103,7 @@ def decide(
     asking, row = authenticate_gateway(gateway, presented, entity=entity)
     if asking is None:
         return None
+    mode = mode or asking.mode
     reason = _judge(presented, row, permission=permission, mode=mode, entity=entity, caller=caller, kinds=kinds)
     if reason == GOOD and asking.mode == "test" != presented.mode:
         reason = "mode"  # a gateway of the test environment lets nothing live through
@@ -185,8 +111,22 @@ def decide(
         return Decision(reason, None, asking.pk)
     if reason != GOOD:
         return Decision(reason, row.pk, asking.pk)
+    return _let_through(row, asking.pk)
+
+
+def _let_through(row: Row, gateway: int) -> Decision:
     expires_at = _moment(row.expires_at) if row.expires_at else None
-    return Decision(GOOD, row.pk, asking.pk, row.key_id, row.mode, row.entity or "", row.scope, expires_at, row.kind)
+    about = (
+        row.key_id,
+        row.mode,
+        row.entity or "",
+        row.scope,
+        expires_at,
+        row.kind,
+        row.terminal or "",
+        row.person or "",
+    )
+    return Decision(GOOD, row.pk, gateway, *about)
 
 
 def reason_for(
@@ -202,7 +142,7 @@ def reason_for(
     presented = parse(client)
     if presented is None:
         return "malformed"
-    _same, row = _read(presented.key_id, presented.key_id, entity=entity)
+    _same, row = read(presented.key_id, presented.key_id, entity=entity)
     return _judge(presented, row, permission=permission, mode=mode, entity=entity, caller=caller, kinds=kinds)
 
 
@@ -282,15 +222,3 @@ def _moment(stored: datetime | str) -> datetime:
     """Return a time as it is stored: PostgreSQL gives an aware datetime, SQLite text in UTC."""
     moment = datetime.fromisoformat(stored) if isinstance(stored, str) else stored
     return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
-
-
-def _read(gateway: str, client: str, *, entity: str) -> tuple[Asking | None, Row | None]:
-    """Return the rows with the key IDs `gateway` and `client`; for the latter, if nobody has it, the one after it."""
-    if entity:
-        found = readers.fetch(_READ_FOR_ENTITY, entity, client, gateway)
-    else:
-        found = readers.fetch(_READ_UNBOUND, client, gateway)
-    if not found:
-        return None, None
-    both = found[0]
-    return Asking._make(both[:7]), None if both[7] is None else Row._make(both[7:])

@@ -1,4 +1,4 @@
-"""Asking `/gateway/authorize` in this process, as a server would call it."""
+"""Asking `/gateway/authorize` and `/oauth/introspect` in this process, as a server would call it."""
 
 import io
 from collections.abc import Callable
@@ -7,7 +7,10 @@ from http import HTTPStatus
 
 from portal.wsgi import application
 
-IDENTITY = {f"X-Keyhouse-{name}" for name in ["Entity", "Key-Id", "Mode", "Scope", "Request-Id"]}
+FORM = "application/x-www-form-urlencoded"
+IDENTITY = {f"X-Keyhouse-{name}" for name in ["Entity", "Key-Id", "Mode", "Scope", "Request-Id", "Kind"]}
+SUBJECT = {"X-Keyhouse-Terminal", "X-Keyhouse-User"}
+"""What comes with SDK tokens that are a terminal's or a person's own."""
 
 
 @dataclass
@@ -54,3 +57,22 @@ def ask(query: str = "", *, app: Callable = application, **given: object) -> Ans
     if environ["PATH_INFO"] == (environ | own)["PATH_INFO"].rstrip("/"):
         assert content == b""
     return answer
+
+
+def introspect(
+    body: str, *, gateway: str, method: str = "POST", kind: str = FORM, **environ: str
+) -> tuple[HTTPStatus, dict[str, str], bytes]:
+    """Return status, headers and body of one introspection."""
+    started = []
+    environ = {
+        "REQUEST_METHOD": method,
+        "PATH_INFO": "/oauth/introspect",
+        "QUERY_STRING": "",
+        "CONTENT_TYPE": kind,
+        "CONTENT_LENGTH": str(len(body)),
+        "HTTP_AUTHORIZATION": f"Bearer {gateway}",
+        "wsgi.input": io.BytesIO(body.encode("latin-1")),
+    } | environ
+    content = b"".join(application(environ, lambda line, headers: started.append((line, headers))))
+    (line, headers) = started[0]
+    return HTTPStatus(int(line.split()[0])), dict(headers), content

@@ -49,6 +49,7 @@ def test_a_good_token_gets_200_and_the_headers_that_identify_it(house, gateway):
         "X-Keyhouse-Mode": "live",
         "X-Keyhouse-Scope": house.token.scope,
         "X-Keyhouse-Request-Id": answer.identity["X-Keyhouse-Request-Id"],
+        "X-Keyhouse-Kind": "api",
     }
     assert set(answer.identity) == IDENTITY
     assert house.secret not in str(answer)

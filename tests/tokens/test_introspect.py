@@ -2,6 +2,7 @@
 
 import io
 import json
+import threading
 from datetime import timedelta
 from http import HTTPStatus
 from urllib.parse import urlencode
@@ -9,31 +10,12 @@ from urllib.parse import urlencode
 import pytest
 from django.utils import timezone
 
-from portal.wsgi import application
 from tests.factories import make_token, put_into
 from tests.tokens.conftest import House, with_another_secret
+from tests.tokens.questions import introspect
 from tokens import usage
 from tokens.evidence import evidence_of
 from tokens.formats import mint, write
-
-FORM = "application/x-www-form-urlencoded"
-
-
-def introspect(body: str, *, gateway: str, method: str = "POST", kind: str = FORM, **environ: str):
-    """Return status, headers and body of one question."""
-    started = []
-    environ = {
-        "REQUEST_METHOD": method,
-        "PATH_INFO": "/oauth/introspect",
-        "QUERY_STRING": "",
-        "CONTENT_TYPE": kind,
-        "CONTENT_LENGTH": str(len(body)),
-        "HTTP_AUTHORIZATION": f"Bearer {gateway}",
-        "wsgi.input": io.BytesIO(body.encode("latin-1")),
-    } | environ
-    content = b"".join(application(environ, lambda line, headers: started.append((line, headers))))
-    (line, headers) = started[0]
-    return HTTPStatus(int(line.split()[0])), dict(headers), content
 
 
 def ask(house: House, secret: str, **options):
@@ -118,8 +100,45 @@ def test_what_is_no_question_is_told_to_be_none(house: House, body, options):
     assert json.loads(content)["error"] == "invalid_request"
 
 
+def test_a_live_gateway_may_introspect_a_test_token_and_is_told_that_it_is_one(house: House):
+    """C8, RFC 7662 2.2."""
+    _, secret = make_token(house.merchant, mode="test")
+    assert json.loads(ask(house, secret)[2])["mode"] == "test"
+
+
 def test_introspection_counts_as_use(house: House):
     """S0-20."""
     ask(house, house.secret)
     usage.flush()
     assert evidence_of([house.token])[house.token.pk].good == 1
+
+
+class Endless(io.BytesIO):
+    """A form of which the end never comes, until it is told to."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.asked, self.go_on = threading.Event(), threading.Event()
+
+    def read(self, _size: int = -1, /) -> bytes:
+        self.asked.set()
+        self.go_on.wait(30)
+        return b""
+
+
+def test_strangers_who_never_end_their_forms_hold_one_thread_and_not_all(house: House):
+    """ASVS 15.2.2: five of them would otherwise keep a worker from deciding, for as long as they like."""
+    form, said = Endless(), []
+    ask_for_ever = {"gateway": "nonsense", "CONTENT_LENGTH": "1000", "wsgi.input": form}
+    stranger = threading.Thread(target=lambda: said.append(introspect("", **ask_for_ever)[0]))
+    stranger.start()
+    assert form.asked.wait(30)
+    another = Endless()
+    assert introspect("", **ask_for_ever | {"wsgi.input": another})[0] == HTTPStatus.UNAUTHORIZED
+    assert not another.asked.is_set(), "nobody waited for what it sends"
+    _token, secret = make_token(house.merchant)
+    assert json.loads(ask(house, secret)[2])["active"], "and whoever proves itself is answered"
+    form.go_on.set()
+    stranger.join()
+    assert said == [HTTPStatus.BAD_REQUEST]
+    assert ask(house, "nonsense")[0] == HTTPStatus.OK, "the thread was given back"

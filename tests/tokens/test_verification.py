@@ -137,6 +137,12 @@ def test_live_and_test_never_meet(house: House, minted, asked, reason):
     assert house.reason(secret, mode=asked) == reason
 
 
+def test_a_question_without_a_mode_means_that_of_the_gateway(house: House):
+    """C8: a live gateway whose question forgot it lets no test token through."""
+    _, secret = make_token(house.merchant, mode="test")
+    assert (house.reason(secret), house.reason(secret, mode="test"), house.reason()) == ("mode", GOOD, GOOD)
+
+
 @pytest.mark.parametrize("permission", sorted(CATALOGUE))
 def test_each_permission_is_needed_exactly(house: House, permission):
     """S1-17."""

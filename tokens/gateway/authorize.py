@@ -95,7 +95,7 @@ def answer(environ: dict) -> tuple[str, list[tuple[str, str]]]:
     # One character more than is looked at tells that it is too long; the rest would only fill the memory of questions.
     bindings, told_in, kinds, fault = _question(environ.get("QUERY_STRING", "")[: MOST_QUERY + 1])
     # A token in a cookie ends up in logs and browsers, as one in an address does: refused even where it is good.
-    if fault == _LEAKED or ("HTTP_COOKIE" in environ and _CREDENTIAL.search(environ["HTTP_COOKIE"])):
+    if fault == _LEAKED or ("HTTP_COOKIE" in environ and _CREDENTIAL.search(unquote(environ["HTTP_COOKIE"]))):
         return UNAUTHORIZED, ASK_FOR_BEARER
     if fault:
         return _refuse_question(fault, environ)
@@ -203,11 +203,17 @@ def address_of(told: str) -> str:
 
 def _identity(decision: Decision, environ: dict) -> list[tuple[str, str]]:
     given = environ.get("HTTP_X_REQUEST_ID", "")
-    return [
+    told = [
         *BASE_HEADERS,
         ("X-Keyhouse-Entity", decision.entity),
         ("X-Keyhouse-Key-Id", decision.key_id),
         ("X-Keyhouse-Mode", decision.mode),
         ("X-Keyhouse-Scope", decision.scope),
         ("X-Keyhouse-Request-Id", given if _REQUEST_ID.fullmatch(given) else secrets.token_hex(16)),
+        ("X-Keyhouse-Kind", decision.kind),
     ]
+    if decision.terminal:
+        told.append(("X-Keyhouse-Terminal", decision.terminal))
+    if decision.person:
+        told.append(("X-Keyhouse-User", decision.person))
+    return told

@@ -8,10 +8,13 @@ import json
 import logging
 from collections.abc import Callable, Iterable
 from http import HTTPStatus
+from threading import Lock
 from urllib.parse import parse_qs
 
 from tokens import usage
+from tokens.formats import parse
 from tokens.gateway.authorize import KINDS, bearer, is_news
+from tokens.gateway.problems import BASE_HEADERS
 from tokens.verification import Decision, authenticate_gateway, decide
 
 logger = logging.getLogger(__name__)
@@ -22,6 +25,9 @@ MOST_BODY = 4_000
 
 FORM = "application/x-www-form-urlencoded"
 INACTIVE = json.dumps({"active": False}).encode()
+
+_unproved = Lock()
+"""Held by the one question of a process whose form is read before anybody knows who asks."""
 
 Answer = tuple[HTTPStatus, list[tuple[str, str]], bytes]
 
@@ -34,7 +40,7 @@ def application(environ: dict, start_response: Callable) -> Iterable[bytes]:
         if is_news(type(fault).__name__):
             logger.exception("The decision could not be made.")
         status, headers, body = HTTPStatus.SERVICE_UNAVAILABLE, [], b""
-    base = [("Content-Length", str(len(body))), ("Cache-Control", "no-store")]
+    base = [("Content-Length", str(len(body))), *BASE_HEADERS]
     start_response(f"{status.value} {status.phrase}", base + headers)
     return [body]
 
@@ -43,11 +49,13 @@ def answer(environ: dict) -> Answer:
     """Return status, headers and body for the question in `environ`, and count it."""
     if environ["REQUEST_METHOD"] != "POST":
         return HTTPStatus.METHOD_NOT_ALLOWED, [("Allow", "POST")], b""
-    token = _posted_token(environ)
+    gateway = bearer(environ)
+    token = _read_by(gateway, environ)
     if token is None:
         return _invalid("Send one parameter `token` as a form.")
-    gateway = bearer(environ)
-    decision = decide(token, gateway=gateway, kinds=KINDS["api,sdk"])
+    presented = parse(token)
+    mode = presented.mode if presented else ""  # the answer tells it
+    decision = decide(token, gateway=gateway, mode=mode, kinds=KINDS["api,sdk"])
     if decision and decision.gateway is None and authenticate_gateway(gateway)[0] is None:
         decision = None  # a malformed token was refused before anybody looked at who asks
     if decision is None:
@@ -56,6 +64,19 @@ def answer(environ: dict) -> Answer:
     usage.count(decision.token or asked_by, caller="introspection", outcome=decision.reason, gateway=asked_by)
     body = _active(decision) if decision.allowed else INACTIVE
     return HTTPStatus.OK, [("Content-Type", "application/json")], body
+
+
+def _read_by(gateway: str, environ: dict) -> str | None:
+    """Return the form's token. A form that never ends holds a thread; so strangers may have one of them, not all.
+
+    Whose question comes while another form is being read has to prove itself first, which takes a statement more.
+    """
+    if not _unproved.acquire(blocking=False):
+        return _posted_token(environ) if authenticate_gateway(gateway)[0] else ""
+    try:
+        return _posted_token(environ)
+    finally:
+        _unproved.release()
 
 
 def _posted_token(environ: dict) -> str | None:
@@ -82,6 +103,10 @@ def _active(decision: Decision) -> bytes:
         "kind": decision.kind,
         "mode": decision.mode,
     }
+    if decision.terminal:
+        told["terminal"] = decision.terminal
+    if decision.person:
+        told["user"] = decision.person
     if decision.expires_at:
         told["exp"] = int(decision.expires_at.timestamp())
     return json.dumps(told).encode()

@@ -15,8 +15,9 @@ from tokens import readers
 from tokens.formats import parse
 from tokens.gateway.authorize import bearer, is_news
 from tokens.gateway.problems import CREDENTIAL, Problem
+from tokens.rows import SUSPENDED
 from tokens.vault import COLUMNS, StoredKey
-from tokens.verification import SUSPENDED, authenticate_gateway
+from tokens.verification import authenticate_gateway
 
 logger = logging.getLogger(__name__)
 

@@ -12,6 +12,8 @@ from tokens.gateway.authorize import is_news
 logger = logging.getLogger(__name__)
 
 JSON, PROBLEM = "application/json", "application/problem+json"
+BASE_HEADERS = (("Cache-Control", "no-store"), ("X-Content-Type-Options", "nosniff"))
+"""What goes with each answer: nobody keeps it, and nobody takes it for anything but what it says it is."""
 CREDENTIAL = (("WWW-Authenticate", "Bearer"),)
 """What goes with each 401 (RFC 9110, 11.6.1)."""
 
@@ -44,12 +46,24 @@ def endpoint(answer: Callable[[dict], dict]) -> Callable[[dict, Callable], Itera
             told = _answered(environ, answer)
         except Problem as problem:
             code, kind, headers, told = problem.code, PROBLEM, problem.headers, problem.told()
-        body = json.dumps(told).encode()
-        base = [("Content-Type", kind), ("Content-Length", str(len(body))), ("Cache-Control", "no-store")]
-        start_response(f"{code.value} {code.phrase}", [*base, *headers])
-        return [body]
+        return _written(start_response, code, kind, told, headers)
 
     return application
+
+
+def nowhere(_environ: dict, start_response: Callable) -> Iterable[bytes]:
+    """Answer a machine that asks where nothing is: with a problem, never with a page or a redirect."""
+    problem = Problem(HTTPStatus.NOT_FOUND, "There is no such endpoint.")
+    return _written(start_response, problem.code, PROBLEM, problem.told())
+
+
+def _written(
+    start_response: Callable, code: HTTPStatus, kind: str, told: dict[str, object], headers: Headers = ()
+) -> Iterable[bytes]:
+    body = json.dumps(told).encode()
+    base = [("Content-Type", kind), ("Content-Length", str(len(body))), *BASE_HEADERS]
+    start_response(f"{code.value} {code.phrase}", [*base, *headers])
+    return [body]
 
 
 @sensitive_variables()  # the report of a fault shows no credential, and no key in whatever is called from here

@@ -19,7 +19,7 @@ MOST_BODY = 1_000_000
 """Bytes of a message."""
 
 MALFORMED = {
-    "webhook-id": "`webhook-id` has 1 to 128 visible ASCII characters, none of them a full stop.",
+    "webhook-id": "`webhook-id` has 1 to 128 visible ASCII characters, none of them a full stop or a comma.",
     "webhook-timestamp": "`webhook-timestamp` is a whole number of seconds since 1970.",
 }
 
@@ -30,8 +30,9 @@ def sign(environ: dict) -> dict:
     question = _question(environ)
     if not question.keys:
         raise Problem(HTTPStatus.CONFLICT, "This merchant has no active HMAC key in this mode. Create one first.")
-    message_id = environ.get("HTTP_WEBHOOK_ID") or f"msg_{secrets.token_hex(16)}"
-    timestamp = environ.get("HTTP_WEBHOOK_TIMESTAMP") or str(int(time()))
+    # Given and empty is not the same as not given: a server drops bytes that it cannot read.
+    message_id = environ.get("HTTP_WEBHOOK_ID", f"msg_{secrets.token_hex(16)}")
+    timestamp = environ.get("HTTP_WEBHOOK_TIMESTAMP", str(int(time())))
     if not signing.is_id(message_id):
         raise Problem(HTTPStatus.BAD_REQUEST, MALFORMED["webhook-id"])
     if not signing.is_timestamp(timestamp):

@@ -83,7 +83,9 @@ def _forest(merchants: int) -> Iterator[dict]:
 
 def _fill_tokens(minted: list[Presented], owners: list[int]) -> None:
     pepper, scope, now = digests.newest_pepper(), write_scope(CATALOGUE), bulk.moment(NOW)
-    columns = "kind mode status key_id entity_id digest pepper_id last4 scope networks alias description created_at"
+    columns = (
+        "kind mode status key_id entity_id digest pepper_id last4 scope networks slot alias description created_at"
+    )
     bulk.load(
         "tokens_token",
         columns.split(),
@@ -98,6 +100,7 @@ def _fill_tokens(minted: list[Presented], owners: list[int]) -> None:
                 pepper,
                 token.secret[-4:],
                 scope if token.kind == "api" else "",
+                "",
                 "",
                 f"Token {number}",
                 "",
