@@ -9,15 +9,19 @@ from collections.abc import Callable, Iterable
 from http import HTTPStatus
 from time import monotonic
 
+from django.utils.html import escape
+from django.utils.translation import gettext as _
+
 STUCK = 0.3
 """Seconds without any page beginning or ending after which those that wait for their turn are sent away."""
-PATIENT = 1
-"""How many may wait for longer all the same: `manage.py serve` leaves two threads, and one is enough for decisions."""
 LONGEST = 10.0
-"""Seconds that those wait at most: longer than any page should take, shorter than a proxy waits."""
+"""Seconds that the patient ones wait at most: longer than any page should take, shorter than a proxy waits."""
 
 WITHOUT_TURN = ("/livez", "/readyz", "/metrics", "/static/")
 """Beginnings of addresses that wait for nothing: they are asked for when something is wrong, or by every page."""
+
+BODILESS = {"GET", "HEAD"}
+"""Whoever sends a body there, which may never end, takes a turn as for any other page."""
 
 BUSY = f"{HTTPStatus.SERVICE_UNAVAILABLE.value} {HTTPStatus.SERVICE_UNAVAILABLE.phrase}"
 
@@ -25,11 +29,12 @@ BUSY = f"{HTTPStatus.SERVICE_UNAVAILABLE.value} {HTTPStatus.SERVICE_UNAVAILABLE.
 class Bulkhead:
     """A WSGI application of which at most so many requests are worked on at once; 0 means no limit.
 
-    Others wait for their turn as long as those get anywhere. Where they do not, all but one get 503 at once.
+    Others wait for their turn as long as those get anywhere. Where they do not, all but `patient` ones get 503 at once.
     """
 
-    def __init__(self, application: Callable, *, at_once: int) -> None:
+    def __init__(self, application: Callable, *, at_once: int, patient: int = 1) -> None:
         self._application = application
+        self._patient = patient
         self._limited = at_once > 0
         self._turn = threading.Condition()
         self._free = at_once
@@ -38,11 +43,11 @@ class Bulkhead:
 
     def __call__(self, environ: dict, start_response: Callable) -> Iterable[bytes]:
         """Answer the request in its turn. What is streamed after that holds no turn."""
-        if not self._limited or environ["PATH_INFO"].startswith(WITHOUT_TURN):
+        waits_for_nothing = environ["PATH_INFO"].startswith(WITHOUT_TURN) and environ["REQUEST_METHOD"] in BODILESS
+        if not self._limited or waits_for_nothing:
             return self._application(environ, start_response)
         if not self._begin():
-            start_response(BUSY, [("Content-Length", "0"), ("Cache-Control", "no-store"), ("Retry-After", "1")])
-            return [b""]
+            return _sorry(start_response)
         try:
             return self._application(environ, start_response)
         finally:
@@ -50,7 +55,7 @@ class Bulkhead:
 
     def _begin(self) -> bool:
         with self._turn:
-            if not self._free and not self._has_turn_in(LONGEST if self._waiting < PATIENT else STUCK):
+            if not self._free and not self._has_turn_in(LONGEST if self._waiting < self._patient else STUCK):
                 return False
             self._free -= 1
             self._moved = monotonic()
@@ -70,3 +75,11 @@ class Bulkhead:
             self._free += 1
             self._moved = monotonic()
             self._turn.notify()
+
+
+def _sorry(start_response: Callable) -> Iterable[bytes]:
+    sentence = _("Keyhouse is busy. Wait a moment, then load this page again; nothing was changed.")
+    body = f"<!doctype html><meta charset=utf-8><title>Keyhouse</title><p>{escape(sentence)}</p>".encode()
+    kind, length = ("Content-Type", "text/html; charset=utf-8"), ("Content-Length", str(len(body)))
+    start_response(BUSY, [kind, length, ("Cache-Control", "no-store"), ("Retry-After", "1")])
+    return [body]

@@ -72,6 +72,7 @@ def environment(var: Path, **changes: str) -> dict[str, str]:
         "DJANGO_SETTINGS_MODULE": "portal.settings",
         "DATABASE_URL": database_url(),
         "KEYHOUSE_VAR": str(var),
+        "KEYHOUSE_AUDIT_JOURNAL": str(var / "audit.journal"),
         "KEYHOUSE_USAGE_FLUSH_SECONDS": "1",
     }
     return os.environ | served | changes
@@ -85,10 +86,11 @@ def portal(
 
     Without `pages` it has no style sheets and scripts, which take seconds to gather: enough for machines.
     """
-    port, var = free_port(), _gathered_static_files() if pages else _no_static_files(folder)
+    port, var = free_port(), gathered_static_files() if pages else _no_static_files(folder)
+    changes.setdefault("KEYHOUSE_AUDIT_JOURNAL", str(folder / "audit.journal"))  # the static files' folder is shared
     options = {"--port": port, "--workers": workers, "--threads": threads}
     words = [sys.executable, "manage.py", "serve", *(str(word) for pair in options.items() for word in pair)]
-    with _running(words, port=port, log=folder / "portal.log", env=environment(var, **changes)) as server:
+    with running(words, port=port, log=folder / "portal.log", env=environment(var, **changes)) as server:
         yield server
 
 
@@ -113,7 +115,7 @@ def nginx(program: str, folder: Path, *, port: int, http: str) -> Iterator[Serve
     configuration = folder / "nginx.conf"
     configuration.write_text("\n".join(lines), encoding="utf-8")
     words = [program, "-p", str(folder), "-e", str(folder / "error.log"), "-c", str(configuration)]
-    with _running(words, port=port, log=folder / "nginx.log", env=dict(os.environ)) as server:
+    with running(words, port=port, log=folder / "nginx.log", env=dict(os.environ)) as server:
         yield server
 
 
@@ -204,9 +206,10 @@ def wait_until(holds: Callable[[], bool], *, seconds: float = PATIENCE, pause: f
 
 
 @contextlib.contextmanager
-def _running(words: list[str], *, port: int, log: Path, env: dict[str, str]) -> Iterator[Server]:
+def running(words: list[str], *, port: int, log: Path, env: dict[str, str], folder: Path = ROOT) -> Iterator[Server]:
+    """Run a program that serves on `port` while the block runs, in `folder`."""
     with log.open("wb") as out:
-        process = subprocess.Popen(words, cwd=ROOT, env=env, stdout=out, stderr=subprocess.STDOUT)
+        process = subprocess.Popen(words, cwd=folder, env=env, stdout=out, stderr=subprocess.STDOUT)
     try:
         wait_until(lambda: process.poll() is not None or _listens(port))
         assert process.poll() is None, log.read_text(encoding="utf-8")
@@ -230,7 +233,7 @@ def _listens(port: int) -> bool:
     return True
 
 
-def _gathered_static_files() -> Path:
+def gathered_static_files() -> Path:
     """Return a folder with the static files as they are now, gathered and compressed once for all runs."""
     files = sorted(path for path in (ROOT / "static").rglob("*") if path.is_file())
     known = [(str(path), path.stat().st_size, path.stat().st_mtime_ns) for path in files]

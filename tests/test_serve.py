@@ -13,25 +13,27 @@ from pathlib import Path
 
 import pytest
 
-from portal.management.commands.serve import cores
+from portal.management.commands.serve import cores, shares
+from tests.processes import wait_until
 
 ROOT = Path(__file__).resolve().parent.parent
 
 
 @pytest.fixture
-def served(tmp_path: Path) -> Iterator[tuple[subprocess.Popen, int]]:
+def served(request, tmp_path: Path) -> Iterator[tuple[subprocess.Popen, int]]:
     """Serve on a free port, with static files gathered by the start itself."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
     environment = os.environ | {"DJANGO_SETTINGS_MODULE": "portal.settings", "KEYHOUSE_VAR": str(tmp_path)}
-    words = [sys.executable, "manage.py", "serve", "--port", str(port), "--workers", "1"]
+    workers = getattr(request, "param", 1)
+    words = [sys.executable, "manage.py", "serve", "--port", str(port), "--workers", str(workers)]
     server = subprocess.Popen(
         words, cwd=ROOT, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     )
     yield server, port
-    server.kill()
-    server.communicate()
+    server.terminate()  # killed, it would leave its workers behind
+    server.communicate(timeout=30)
 
 
 def wait_until_it_answers(server: subprocess.Popen, port: int) -> None:
@@ -57,4 +59,29 @@ def test_a_server_told_to_stop_stops_although_a_client_holds_its_connection(serv
         server.send_signal(told)
         out, _ = server.communicate(timeout=10)
     assert server.returncode == 0
-    assert out == f"Keyhouse serves http://127.0.0.1:{port} with 1 processes of {min(2 * cores() + 1, 5)} threads.\n"
+    assert out == f"Keyhouse serves http://127.0.0.1:{port} with 1 processes of 8 threads.\n"
+
+
+@pytest.mark.parametrize(
+    ("threads", "pages"), [(1, (0, 1)), (3, (0, 1)), (4, (2, 1)), (5, (3, 1)), (8, (3, 3)), (16, (6, 8))]
+)
+def test_pages_leave_threads_for_decisions(threads, pages):
+    """S0-11: at least one, however few there are."""
+    assert shares(threads) == pages
+    assert sum(pages) < threads or threads <= 3
+
+
+@pytest.mark.skipif(cores() < 2, reason="one core is all there is")
+@pytest.mark.parametrize("served", [2], indirect=True)
+def test_each_worker_keeps_to_a_core_of_its_own(served):
+    """S0-11: threads of one worker on several cores would make half as many decisions."""
+    server, port = served
+    wait_until_it_answers(server, port)
+    children = Path(f"/proc/{server.pid}/task/{server.pid}/children")
+    assert wait_until(lambda: [len(os.sched_getaffinity(int(pid))) for pid in children.read_text().split()] == [1, 1])
+    workers = [int(pid) for pid in children.read_text().split()]
+    assert len(set.union(*map(os.sched_getaffinity, workers))) == 2
+    assert [os.sched_getscheduler(pid) for pid in workers] == [os.SCHED_BATCH, os.SCHED_BATCH]
+    assert {frozenset(os.sched_getaffinity(int(thread))) for thread in os.listdir(f"/proc/{workers[0]}/task")} == {
+        frozenset(os.sched_getaffinity(workers[0]))
+    }

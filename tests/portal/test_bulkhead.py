@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import pytest
 
-from portal.bulkhead import PATIENT, STUCK, Bulkhead
+from portal.bulkhead import STUCK, Bulkhead
 from tests.processes import wait_until
 
 
@@ -35,9 +35,9 @@ class Visitors:
         self.pages = Bulkhead(self.site, at_once=at_once)
         self.answers: list[str] = []
 
-    def ask(self, path: str) -> str:
+    def ask(self, path: str, method: str = "GET") -> str:
         said: list[str] = []
-        self.pages({"PATH_INFO": path}, lambda line, _headers: said.append(line))
+        self.pages({"PATH_INFO": path, "REQUEST_METHOD": method}, lambda line, _headers: said.append(line))
         self.answers.append(said[0])
         return said[0][:3]
 
@@ -57,8 +57,8 @@ def visitors():
 
 
 def test_pages_that_get_nowhere_are_the_last_that_are_worked_on(visitors):
-    waiting = visitors.come(2 + PATIENT)
-    assert wait_until(lambda: visitors.pages._waiting == PATIENT)
+    waiting = visitors.come(2 + 1)
+    assert wait_until(lambda: visitors.pages._waiting == 1)
     begun = time.monotonic()
     assert visitors.ask("/waits/") == "503"
     assert STUCK / 2 < time.monotonic() - begun < STUCK * 5, "a turn might have come"
@@ -67,11 +67,12 @@ def test_pages_that_get_nowhere_are_the_last_that_are_worked_on(visitors):
     assert time.monotonic() - begun < STUCK, "from then on there is nothing to wait for"
     for path in ("/livez", "/readyz", "/metrics", "/static/css/base.css"):
         assert visitors.ask(path) == "200", "what waits for nothing, and tells what is wrong, goes on"
+        assert visitors.ask(path, "POST") == "503", "a body may never end, so that it takes a turn"
     visitors.site.go_on.set()
     for thread in waiting:
         thread.join()
     assert visitors.ask("/") == "200", "and so does all else, once they have ended"
-    assert visitors.answers.count("200 OK") == 2 + PATIENT + 5, "the patient one had its turn"
+    assert visitors.answers.count("200 OK") == 2 + 1 + 5, "the patient one had its turn"
 
 
 def test_pages_that_get_somewhere_are_worked_on_in_turn_however_many_there_are():
