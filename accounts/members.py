@@ -6,12 +6,17 @@ what the first has left.
 """
 
 from django.db import IntegrityError, transaction
+from django.dispatch import Signal
 from django.utils.translation import gettext as _
 
 from accounts import audit
 from accounts.models import AuditEvent, Entity, Membership, User
 from accounts.permissions import ROLES_AT, Capability, Role
 from accounts.refusals import Refused
+
+access_changed = Signal()
+"""Sent in the transaction in which a membership of `person` has changed or ended, `by` somebody, before its event is
+written: whatever hung on that membership is ended with it, or not at all."""
 
 ADMINISTRATORS = frozenset({Role.ADMINISTRATOR, Role.PLATFORM_ADMINISTRATOR})
 
@@ -60,6 +65,7 @@ def change_role(membership: Membership, *, role: str, by: audit.Actor) -> None:
             raise Refused(_("%(person)s has this role here already.") % {"person": membership.user}) from None
         if not changed:
             raise Refused(_changed_meanwhile())
+        access_changed.send(Membership, person=membership.user, by=by)
         details = {"person": membership.user.email, "role_before": str(membership.role), "role": str(role)}
         audit.record(AuditEvent.Type.MEMBER_CHANGED, by=by, entity=entity, target=membership.user.person_id, **details)
 
@@ -77,6 +83,7 @@ def remove(membership: Membership, *, by: audit.Actor, reason: str = "") -> None
         ended = Membership.objects.filter(pk=membership.pk, role=membership.role)
         if not ended.delete()[0]:
             raise Refused(_changed_meanwhile())
+        access_changed.send(Membership, person=membership.user, by=by)
         details = {"person": membership.user.email, "role": str(membership.role)}
         if reason:
             details["reason"] = reason

@@ -11,7 +11,7 @@ from django.utils.translation import gettext_lazy
 
 from accounts.lifecycle import is_stopped
 from accounts.models import Entity, Membership, User
-from accounts.permissions import Capability
+from accounts.permissions import Capability, roles_with
 from accounts.refusals import Refused
 from accounts.standing import Standing
 from tokens.models import Token
@@ -44,16 +44,17 @@ def can_create(standing: Standing) -> bool:
 def subjects_for(standing: Standing) -> list[str]:
     """Return for whom an SDK token may be generated where an entity stands so: names of `Subject`, the first usual.
 
-    Whoever manages the SDK tokens of an entity may name its members, where they may know them; whoever has only their
-    own gets no choice. Whether the entity is suspended is another matter.
+    Whoever manages the SDK tokens of an entity may name its members, where they may know them, and speak for a merchant
+    as a whole; whoever has only their own gets no choice. Whether the entity is suspended is another matter.
     """
     kind, held = standing.entity.kind, standing.held
     if Capability.SDK_MANAGE not in held:
         return [Subject.OWN] if Capability.SDK_OWN in held and kind in WITH_PEOPLES_TOKENS else []
-    found = [Subject.ENTITY] if kind in WITH_SDK_TOKENS else []
-    if kind in WITH_MEMBERS and Capability.MEMBER_VIEW in held:
+    knows_members = Capability.MEMBER_VIEW in held
+    found = [Subject.ENTITY] if kind in WITH_SDK_TOKENS and (kind == Entity.Kind.TERMINAL or knows_members) else []
+    if kind in WITH_MEMBERS and knows_members:
         found.append(Subject.MEMBER)
-    return found
+    return found or ([Subject.OWN] if Capability.SDK_OWN in held and kind in WITH_PEOPLES_TOKENS else [])
 
 
 def can_create_sdk(standing: Standing) -> bool:
@@ -79,8 +80,10 @@ def check_owner(entity: Entity, *, kind: str = API, user: User | None = None) ->
     _check_kind(entity, kind=kind, user=user)
     if is_stopped(entity):
         raise Refused(_stopped(entity))
-    if user and not is_member(user, entity):
-        raise Refused(_("%(person)s may not sign in, or is no member here any more.") % {"person": user})
+    if user and not may_have_own(user, entity):
+        raise Refused(
+            _("%(person)s may not sign in, or has no role here that lets them have SDK tokens.") % {"person": user}
+        )
 
 
 def _check_kind(entity: Entity, *, kind: str, user: User | None) -> None:
@@ -94,10 +97,14 @@ def _stopped(entity: Entity) -> str:
     return _("“%(name)s” is suspended. Add tokens once it is active again.") % {"name": entity.name}
 
 
-def is_member(user: User, entity: Entity) -> bool:
-    """Whether `user` may sign in and has a membership that covers `entity`: else a token bound to them is refused."""
+def may_have_own(user: User, entity: Entity) -> bool:
+    """Whether `user` may sign in and has a role that lets them have SDK tokens of their own at `entity`.
+
+    Else a token bound to them is refused (`tokens.rows`).
+    """
     covering = Q(entity=None) | Q(entity__in=Entity.objects.above(entity).order_by().values("pk"))
-    return Membership.objects.filter(covering, user=user, user__is_active=True).exists()
+    roles = roles_with(Capability.SDK_OWN)
+    return Membership.objects.filter(covering, user=user, user__is_active=True, role__in=roles).exists()
 
 
 def lock(entity: Entity, *, kind: str, user: User | None = None) -> None:
@@ -125,7 +132,7 @@ def check_quota(merchant: Entity, *, wanted: int = 1) -> None:
 
 def merchant_of(entity: Entity) -> Entity:
     """Return the merchant that `entity` is or belongs to. Raises Refused where there is none."""
-    found = entity if entity.is_merchant else Entity.objects.above(entity).filter(kind=Entity.Kind.MERCHANT).first()
+    found: Entity | None = Entity.objects.merchant_of(entity)
     if found is None:
         raise Refused(_("Tokens belong to merchants and what stands below them. Choose one in the account tree."))
     return found

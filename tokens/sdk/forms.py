@@ -8,6 +8,7 @@ from django.utils.translation import gettext_lazy
 
 from accounts.forms import ReasonForm
 from accounts.models import Entity, Membership, User
+from accounts.permissions import Capability, roles_with
 from accounts.standing import Standing
 from tokens.forms import CreateForm
 from tokens.owners import Subject
@@ -70,7 +71,9 @@ class AddSdkForm(CreateForm):
                 self._members().select_related("user").filter(user__email__iexact=data.get("member", "")).first()
             )
             if membership is None:
-                self.add_error("member", _("Nobody with this e-mail address is a member here who may sign in."))
+                self.add_error(
+                    "member", _("Nobody with this e-mail address is a member here who may sign in and have SDK tokens.")
+                )
             else:
                 data["user"] = membership.user
         return data
@@ -83,6 +86,6 @@ class AddSdkForm(CreateForm):
         return data
 
     def _members(self):
-        """Return the memberships of those who may sign in, at the entity or above it, as far as the reader sees."""
+        """Return the memberships of those who may have SDK tokens of their own here, as far as the reader sees."""
         here = Membership.objects.visible_to(self.user).filter(entity__in=self.standing.above)
-        return here.filter(user__is_active=True)
+        return here.filter(user__is_active=True, role__in=roles_with(Capability.SDK_OWN))

@@ -9,10 +9,12 @@ from uuid import UUID
 
 from django.db import transaction
 from django.db.models import QuerySet
+from django.dispatch import receiver
 from django.utils.translation import gettext as _
 from django.views.decorators.debug import sensitive_variables
 
 from accounts import audit
+from accounts.members import access_changed
 from accounts.models import AuditEvent, Entity, User
 from accounts.refusals import Refused
 from tokens import owners
@@ -111,5 +113,25 @@ def lose(terminal: Entity, *, by: audit.Actor, reason: str = "") -> int:
         if not ended:
             raise Refused(_("“%(name)s” has no active SDK token any more.") % {"name": terminal.name})
         events = [(terminal, token.key_id, {"alias": token.alias} | told) for token in ended]
+        audit.record_all(Event.TOKEN_DEACTIVATED, events, by=by)
+    return len(ended)
+
+
+@receiver(access_changed)
+def end_without_access(person: User, by: audit.Actor, **_more: object) -> int:
+    """Deactivate the SDK tokens of `person` at places where no role lets them have any; return how many those were.
+
+    Inside the transaction that took the role away (S2-19, S2-22): were they only refused, they would work again the day
+    the person comes back in whatever role.
+    """
+    active = Token.objects.sdk().filter(user=person, status=Status.ACTIVE)
+    found = active.select_related("entity").select_for_update(no_key=True, of=("self",)).order_by("pk")
+    ended = [token for token in found if not owners.may_have_own(person, token.entity)]
+    if ended:
+        Token.objects.filter(pk__in=[token.pk for token in ended], status=Status.ACTIVE).update(
+            status=Status.INACTIVE, **stamp(by)
+        )
+        told = {"reason": _("%(person)s has no role here any more that lets them have SDK tokens") % {"person": person}}
+        events = [(token.entity, token.key_id, {"alias": token.alias} | told) for token in ended]
         audit.record_all(Event.TOKEN_DEACTIVATED, events, by=by)
     return len(ended)

@@ -15,6 +15,7 @@ from django.views.decorators.debug import sensitive_variables
 from django.views.decorators.http import require_http_methods, require_safe
 
 from accounts import branches, stepup
+from accounts.forms import ReasonForm
 from accounts.models import Entity
 from accounts.pages import account_trail, ask, posted, show, shown_as
 from accounts.permissions import Capability
@@ -28,6 +29,8 @@ from tokens.permissions import held_on_sdk
 from tokens.sdk import lifecycle
 from tokens.sdk.fleet import MOST_AT_ONCE, STATES, check_fleet, narrowed, rows_for, terminals_below, without_token
 from tokens.sdk.forms import IssueForm, LostForm
+from tokens.sdk.recall import never_used
+from tokens.sdk.recall import recall as end_never_used
 from tokens.tables import PAGE
 
 NAMED = 10
@@ -35,6 +38,7 @@ NAMED = 10
 
 ISSUE = gettext_lazy("Issue SDK tokens")
 LOST = gettext_lazy("Lost device")
+RECALL = gettext_lazy("End never used tokens")
 
 
 @require_safe
@@ -58,6 +62,8 @@ def fleet(request: HttpRequest, entity_id: str) -> HttpResponse:
         "missing": without_token(terminals, text=text).count(),
         "most": MOST_AT_ONCE,
     }
+    if Capability.SDK_MANAGE in context["held"]:
+        context["fresh"] = never_used(narrowed(terminals, state="", text=text)).count()
     return render(request, "tokens/sdk/fleet.html", context)
 
 
@@ -70,6 +76,8 @@ def issue(request: HttpRequest, entity_id: str) -> HttpResponse:
     check_fleet(entity)
     said = request.POST if request.method == "POST" else request.GET
     terminals, form = _chosen(request, entity, said), IssueForm(posted(request))
+    if form.is_bound and not said.get("all") and len(terminals) > MOST_AT_ONCE:
+        form.add_error(None, _("Choose at most %(most)s terminals at once.") % {"most": f"{MOST_AT_ONCE:,}"})
     context = _page(request, standing_of(request.user, entity), str(ISSUE))
     context |= {"form": form, "home": reverse("tokens:fleet", args=[entity.entity_id])}
     if request.method != "POST" or not form.is_valid():
@@ -82,6 +90,29 @@ def issue(request: HttpRequest, entity_id: str) -> HttpResponse:
     except AlreadyCreated:
         return show(request, "tokens/sdk/issued.html", context, status=HTTPStatus.CONFLICT)
     return show(request, "tokens/sdk/issued.html", context | {"made": made, "mode": Token.Mode(wanted["mode"]).label})
+
+
+@require_http_methods(["GET", "POST"])
+def recall(request: HttpRequest, entity_id: str) -> HttpResponse:
+    """End every token that the terminals listed were given in the last 24 hours and never used."""
+    entity = Entity.objects.get_permitted(request.user, Capability.SDK_MANAGE, entity_id=entity_id)
+    check_fleet(entity)
+    text = _text(request.POST if request.method == "POST" else request.GET)
+    terminals = narrowed(terminals_below(request.user, entity), state="", text=text)
+    modes = list(never_used(terminals).values_list("mode", flat=True))
+    if not modes:
+        raise Refused(_("No token was issued here in the last 24 hours that was never used. Nothing was changed."))
+    if Token.Mode.LIVE in modes:
+        stepup.require(request)
+    context = _page(request, standing_of(request.user, entity), str(RECALL)) | {"form": ReasonForm(posted(request))}
+    context |= {"count": len(modes), "query": text, "home": reverse("tokens:fleet", args=[entity.entity_id])}
+
+    def act(reason: str) -> tuple[str, str]:
+        ended = end_never_used(entity, terminals, by=request.user, reason=reason)
+        words = ngettext("%(count)s token has ended for good.", "%(count)s tokens have ended for good.", ended)
+        return context["home"], words % {"count": f"{ended:,}"}
+
+    return ask(request, "tokens/sdk/recall.html", context, act)
 
 
 @require_http_methods(["GET", "POST"])

@@ -107,7 +107,10 @@ def test_a_token_is_for_members_that_the_reader_knows(shop: Shop, who):
     client = client_of(make_user(Role.DEVELOPER, on=shop.merchant))
     response = generate(client, shop.merchant, subject="member", member=people.get(who, who))
     assert response.status_code == HTTPStatus.UNPROCESSABLE_ENTITY
-    assert "Nobody with this e-mail address is a member here who may sign in." in main_of(response).text
+    assert (
+        "Nobody with this e-mail address is a member here who may sign in and have SDK tokens."
+        in main_of(response).text
+    )
     assert Token.objects.sdk().count() == 3
 
 

@@ -1,5 +1,6 @@
 """What gateways are told about SDK tokens: which routes accept them, and when they stop."""
 
+import json
 from http import HTTPStatus
 from urllib.parse import quote
 
@@ -7,8 +8,9 @@ import pytest
 
 from accounts.lifecycle import suspend
 from accounts.models import User
+from accounts.permissions import Role
 from tests.factories import SETUP, make_gateway
-from tests.tokens.questions import ask
+from tests.tokens.questions import IDENTITY, ask, introspect
 from tests.tokens.sdk.conftest import Shop
 from tokens import lifecycle
 from tokens.gateway.authorize import KINDS
@@ -47,6 +49,32 @@ def test_the_entity_of_an_answer_is_the_merchant(shop: Shop, gateway, subject):
     assert asked(shop, gateway, subject).kind == "sdk"
 
 
+def test_an_answer_tells_whose_token_it_is(shop: Shop, gateway):
+    """S2-4, S2-12: the terminal's own ID, or the person's public one; for the merchant's own token neither."""
+    told = {}
+    for subject in SUBJECTS:
+        bearer = f"Bearer {shop.secrets[shop.sdk[subject].key_id]}"
+        identity = ask("kind=sdk", authorization=bearer, x_keyhouse_gateway=gateway).identity
+        assert identity["X-Keyhouse-Kind"] == "sdk"
+        told[subject] = {name: value for name, value in identity.items() if name not in IDENTITY}
+    assert told == {
+        "merchant": {},
+        "terminal": {"X-Keyhouse-Terminal": shop.till.entity_id},
+        "person": {"X-Keyhouse-User": shop.seller.person_id},
+    }
+
+
+def test_an_introspection_tells_it_too(shop: Shop, gateway):
+    """S2-4, RFC 7662 2.2: as members of the answer."""
+    told = {
+        subject: json.loads(introspect(f"token={shop.secrets[shop.sdk[subject].key_id]}", gateway=gateway)[2])
+        for subject in SUBJECTS
+    }
+    whose = [{name: answer[name] for name in ("terminal", "user") if name in answer} for answer in told.values()]
+    assert whose == [{}, {"terminal": shop.till.entity_id}, {"user": shop.seller.person_id}]
+    assert {answer["sub"] for answer in told.values()} == {shop.merchant.entity_id}
+
+
 def test_the_token_of_a_terminal_counts_for_that_terminal_alone(shop: Shop, gateway):
     """S2-4, S2-15: not for the one beside it, nor for its merchant."""
     reasons = [
@@ -70,6 +98,8 @@ def test_the_token_of_a_person_ends_with_their_access(shop: Shop, gateway):
     assert asked(shop, gateway, "person").reason == "person"
     User.objects.filter(pk=shop.seller.pk).update(is_active=True)
     assert asked(shop, gateway, "person").reason == "good"
+    shop.seller.memberships.update(role=Role.VIEWER)
+    assert asked(shop, gateway, "person").reason == "person", "a role that lets nobody have SDK tokens"
     shop.seller.memberships.all().delete()
     assert asked(shop, gateway, "person").reason == "person"
     assert asked(shop, gateway, "merchant").reason == "good"

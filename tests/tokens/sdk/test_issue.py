@@ -8,7 +8,7 @@ import pytest
 from django.test import Client
 from django.urls import reverse
 
-from accounts import audit
+from accounts import audit, imports
 from accounts import lifecycle as entities
 from accounts.models import AuditEvent, Entity
 from accounts.permissions import Role
@@ -131,6 +131,23 @@ def test_no_more_than_a_thousand_at_once(shop: Shop, monkeypatch):
     with pytest.raises(Refused, match="Choose at most 1 terminals at once"):
         sdk.issue(shop.merchant, fleet.terminals_below(person, shop.merchant), by=person, mode="live", form_key=uuid4())
     assert Token.objects.sdk().count() == 3
+
+
+def test_a_thousand_can_be_ticked_and_more_are_told(shop: Shop, client, caplog):
+    """S2-15, C5: exactly as many as are allowed pass; somewhat more get the form's own sentence, and no error."""
+    lines = "".join(f"Kiosk {number},terminal\n" for number in range(1_001))
+    imports.add_all(imports.read(f"name,kind\n{lines}".encode(), under=shop.merchant), by=SETUP)
+    ticked = list(Entity.objects.filter(name__startswith="Kiosk").values_list("entity_id", flat=True))
+    form = typed(mode="test", lifetime="never", expires_on="", description="", csrfmiddlewaretoken="x")
+    more = [*ticked, *(f"ter_{number:016}" for number in range(399))]
+    response = client.post(address("fleet_issue", shop.merchant), form | {"terminal": more})
+    assert response.status_code == HTTPStatus.UNPROCESSABLE_ENTITY
+    assert "Choose at most 1,000 terminals at once." in main_of(response).text
+    assert Token.objects.sdk().count() == 3
+    response = client.post(address("fleet_issue", shop.merchant), form | {"terminal": ticked[:1_000]})
+    assert response.status_code == HTTPStatus.OK
+    assert Token.objects.sdk().count() == 1_003
+    assert not [record for record in caplog.records if record.levelname == "ERROR"]
 
 
 def test_live_tokens_want_a_recent_proof(shop: Shop, client):

@@ -4,10 +4,12 @@ import pytest
 from django.db import IntegrityError, transaction
 
 from accounts import lifecycle as entities
+from accounts import members
 from accounts.models import AuditEvent
 from accounts.permissions import Role
 from accounts.refusals import Refused
-from tests.factories import SETUP, make_entity, make_token, make_user, put_into
+from tests.factories import SETUP, give_role, make_entity, make_token, make_user, put_into
+from tests.tokens.conftest import stored
 from tests.tokens.sdk.conftest import Shop, make_sdk
 from tokens import formats, lifecycle, rotation
 from tokens.models import Token
@@ -58,7 +60,7 @@ def test_a_person_of_a_channel_has_their_token_there(shop: Shop):
     seller = make_user(Role.SDK_USER, on=shop.channel)
     token, _secret = make_sdk(shop.channel, user=seller)
     assert (token.entity, token.user) == (shop.channel, seller)
-    with pytest.raises(Refused, match="no member here any more"):
+    with pytest.raises(Refused, match="has no role here"):
         make_sdk(shop.merchant, user=seller)
 
 
@@ -70,8 +72,31 @@ def test_a_token_is_bound_to_active_members_only(shop: Shop, why):
         type(person).objects.filter(pk=person.pk).update(is_active=False)
     if why == "removed":
         person.memberships.all().delete()
-    with pytest.raises(Refused, match="may not sign in, or is no member here any more"):
+    with pytest.raises(Refused, match="may not sign in, or has no role here"):
         make_sdk(shop.merchant, user=person)
+
+
+@pytest.mark.parametrize("ending", ["another role", "removal"])
+def test_what_a_role_allowed_ends_with_it_and_does_not_come_back(shop: Shop, ending):
+    """S2-19, S2-22, C9: a viewer has no SDK token, nor has somebody who was away."""
+    (membership,) = shop.seller.memberships.all()
+    if ending == "removal":
+        members.remove(membership, by=SETUP)
+    else:
+        members.change_role(membership, role=Role.VIEWER, by=SETUP)
+    assert stored(shop.of_seller)["status"] == "inactive"
+    told = AuditEvent.objects.get(type="token.deactivated", target=shop.of_seller.key_id)
+    assert "no role here" in told.details["reason"]
+    give_role(shop.seller, Role.SDK_USER, on=shop.merchant)
+    assert stored(shop.of_seller)["status"] == "inactive"
+    assert stored(shop.of_merchant)["status"] == "active"
+
+
+def test_one_of_two_roles_that_allow_it_is_enough(shop: Shop):
+    """S2-19."""
+    give_role(shop.seller, Role.DEVELOPER, on=shop.merchant)
+    members.remove(shop.seller.memberships.get(role=Role.SDK_USER), by=SETUP)
+    assert stored(shop.of_seller)["status"] == "active"
 
 
 def test_api_tokens_are_bound_to_nobody_in_the_database_too(shop: Shop):
@@ -121,7 +146,7 @@ def test_a_rotation_keeps_the_subject(shop: Shop):
 
 def test_nobody_rotates_the_token_of_somebody_who_left(shop: Shop):
     shop.seller.memberships.all().delete()
-    with pytest.raises(Refused, match="no member here any more"):
+    with pytest.raises(Refused, match="has no role here"):
         rotation.rotate(shop.of_seller, overlap=None, by=SETUP)
     shop.of_seller.refresh_from_db()
     assert shop.of_seller.retiring_since is None

@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from accounts import lifecycle as entities
 from accounts.models import Entity, User
 from accounts.permissions import PLATFORM_ROLES, Capability, Role
-from tests.factories import SETUP, give_role, make_token, make_user
+from accounts.refusals import Refused
+from tests.factories import SETUP, give_role, make_entity, make_token, make_user
 from tests.tokens.sdk.conftest import Shop, make_sdk
 from tokens.models import Token, UsageBucket
 from tokens.permissions import ON_SDK_TOKENS, held_on
@@ -41,7 +42,7 @@ def answer(user: User, token: Token, capability: str) -> HTTPStatus:
     (Role.ADMINISTRATOR, "partner", ALL, ALL, ALL),
     (Role.DEVELOPER, "merchant", ALL, ALL, ALL),
     (Role.VIEWER, "merchant", ALL, set(), set()),
-    (Role.TERMINAL_OPERATOR, "merchant", ALL - {"api"}, ALL - {"api"}, ALL - {"api"}),
+    (Role.TERMINAL_OPERATOR, "merchant", ALL - {"api"}, ALL - {"api"}, {"terminal"}),
     (Role.TERMINAL_OPERATOR, "channel", {"terminal"}, {"terminal"}, {"terminal"}),
     (Role.TERMINAL_OPERATOR, "till", {"terminal"}, {"terminal"}, {"terminal"}),
     (Role.TERMINAL_OPERATOR, "other_till", set(), set(), set()),
@@ -60,7 +61,8 @@ def test_each_role_reaches_the_tokens_of_its_scope(shop: Shop, role, on, sees, s
 
 def test_an_sdk_user_has_their_own_tokens_and_no_others(shop: Shop):
     """S2-15."""
-    elsewhere, _secret = make_sdk(shop.rival, user=give(shop.seller, Role.VIEWER, on=shop.rival))
+    elsewhere, _secret = make_sdk(shop.rival, user=give(shop.seller, Role.SDK_USER, on=shop.rival))
+    shop.seller.memberships.filter(entity=shop.rival).update(role=Role.VIEWER)
     assert seen(shop.colleague, shop) == set()
     for capability in ON_SDK_TOKENS:
         assert answer(shop.seller, shop.of_seller, capability) == HTTPStatus.OK
@@ -137,6 +139,16 @@ def test_a_merchant_s_list_of_api_tokens_holds_no_sdk_token(shop: Shop):
 
 def test_a_token_that_moves_with_its_terminal_is_seen_where_that_stands(shop: Shop):
     """S0-8: scope is where the entity stands now."""
-    entities.move(shop.till, under=shop.rival, by=SETUP)
-    assert seen(make_user(Role.VIEWER, on=shop.merchant), shop) == ALL - {"terminal"}
+    elsewhere = make_entity("channel", "Web shop", under=shop.merchant)
+    entities.move(shop.till, under=elsewhere, by=SETUP)
+    assert seen(make_user(Role.VIEWER, on=shop.channel), shop) == set()
+    assert seen(make_user(Role.VIEWER, on=elsewhere), shop) == {"terminal"}
     assert seen(shop.operator, shop) == {"terminal"}
+
+
+@pytest.mark.parametrize("thing", ["till", "channel"])
+def test_nothing_below_a_merchant_moves_to_another_one(shop: Shop, thing):
+    """C9, S2-4: its tokens would become those of a merchant who never got them."""
+    with pytest.raises(Refused, match="stays with its merchant"):
+        entities.move(getattr(shop, thing), under=shop.rival, by=SETUP)
+    assert seen(make_user(Role.VIEWER, on=shop.merchant), shop) == ALL
