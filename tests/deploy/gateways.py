@@ -31,7 +31,7 @@ def envoy(program: str, folder: Path, *, keyhouse: int, core: int, credential: s
     write_credential(recipe / "credential.yaml.example", secret, credential)
     configuration = adapted(recipe / "envoy.yaml", folder, addresses | changes)
     words = [program, "-c", str(configuration), "--use-dynamic-base-id", "--concurrency", "1", "-l", "warning"]
-    with processes._running(words, port=port, log=folder / "envoy.log", env=dict(os.environ)) as server:
+    with processes.running(words, port=port, log=folder / "envoy.log", env=dict(os.environ)) as server:
         yield server
 
 
@@ -51,7 +51,7 @@ def traefik(
     addresses = {":8080": f":{port}", "/etc/traefik/keyhouse": str(watched)} | quick
     configuration = adapted(recipe / "traefik.yml", folder, addresses)
     words = [program, f"--configFile={configuration}"]
-    with processes._running(words, port=port, log=folder / "traefik.log", env=dict(os.environ)) as server:
+    with processes.running(words, port=port, log=folder / "traefik.log", env=dict(os.environ)) as server:
         yield server
 
 

@@ -26,7 +26,7 @@ from tokens.permissions import VIEW
 pytestmark = pytest.mark.django_db(transaction=True)
 PAY, READ, PAY_TEST, OPEN = "/v1/payments/", "/v1/statements/", "/test/v1/payments/", "/v1/health"
 OK, UNAUTHORIZED, FORBIDDEN = HTTPStatus.OK, HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN
-NAMES = ["Entity", "Key-Id", "Mode", "Scope", "Request-Id", "Gateway", "Caller"]
+NAMES = ["Entity", "Key-Id", "Mode", "Scope", "Request-Id", "Kind", "Terminal", "User", "Gateway", "Caller"]
 
 
 @pytest.fixture(scope="module")
@@ -67,8 +67,9 @@ def test_a_good_token_reaches_the_payment_core_which_is_told_whose_it_is(edge: E
     assert reply.told("X-Keyhouse-Key-Id") == [token.key_id]
     assert reply.told("X-Keyhouse-Mode") == ["live"]
     assert reply.told("X-Keyhouse-Scope") == [token.scope]
+    assert reply.told("X-Keyhouse-Kind") == ["api"]
     assert re.fullmatch(r"[0-9a-f-]{32,36}", *reply.told("X-Keyhouse-Request-Id"))
-    assert len([name for name, _ in reply.sent if "keyhouse" in name.lower()]) == 5
+    assert len([name for name, _ in reply.sent if "keyhouse" in name.lower()]) == 6
     sent = repr(reply.sent)
     assert house.secret not in sent, "the credential ends at the gateway"
     assert house.gateway_secret not in sent
@@ -121,7 +122,7 @@ def spellings() -> Iterator[str]:
 
 def test_a_claimed_identity_never_reaches_the_payment_core_in_any_spelling(edge: Edge):
     lines = [f"{name}: spoofed" for name in spellings()]
-    assert len(lines) == 3 * (5 * 9 + 2 * 27)
+    assert len(lines) == 3 * (8 * 9 + 2 * 27)
     for first in range(0, len(lines), 60):
         group = lines[first : first + 60]
         for path, secret in [(PAY, ""), (OPEN, None)]:

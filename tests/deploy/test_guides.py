@@ -92,7 +92,7 @@ def service(name: str, folder: Path, *, keyhouse: int, credential: str) -> Itera
     words = [sys.executable, "-m", "granian", "--interface", SERVICES[name], "--host", HOST, "--port", str(port)]
     words += ["--workers", "1", "--no-ws", "--log-level", "warning", f"{name}:app"]
     env = environment(written(folder), keyhouse=keyhouse, credential=credential)
-    with processes._running(words, port=port, log=folder / f"{name}.log", env=env) as server:
+    with processes.running(words, port=port, log=folder / f"{name}.log", env=env) as server:
         yield server
 
 

@@ -13,7 +13,7 @@ import yaml
 from tests.factories import make_token
 from tests.processes import ROOT
 from tests.tokens.conftest import House
-from tests.tokens.questions import IDENTITY, ask
+from tests.tokens.questions import IDENTITY, SUBJECT, ask
 from tokens.permissions import CATALOGUE
 
 CLIENT = "192.0.2.1"
@@ -93,7 +93,7 @@ def test_every_envoy_route_to_the_payment_core_asks_or_says_that_it_is_open():
         assert service["server_uri"]["timeout"] == "3s", "not the 200 ms that Envoy takes by itself"
         assert "path_prefix" not in service, "the client's own path and query string would follow it"
         allowed = service["authorization_response"]["allowed_upstream_headers"]["patterns"]
-        assert {each["exact"] for each in allowed} == {name.lower() for name in IDENTITY}
+        assert {each["exact"] for each in allowed} == {name.lower() for name in IDENTITY | SUBJECT}
         assert service["authorization_response"]["allowed_client_headers"]["patterns"] == [
             {"exact": "www-authenticate", "ignore_case": True}
         ]
@@ -142,7 +142,7 @@ def test_the_traefik_list_of_claims_is_whole():
     listed = read("traefik/dynamic/nobody.yml")["http"]["middlewares"]["nobody"]["headers"]["customRequestHeaders"]
     assert set(listed.values()) == {""}
     every = {"Authorization"}
-    for name in [*IDENTITY, "X-Keyhouse-Gateway", "X-Keyhouse-Caller"]:
+    for name in [*IDENTITY, *SUBJECT, "X-Keyhouse-Gateway", "X-Keyhouse-Caller"]:
         spelt = [""]
         for letter in name:
             spelt = [each + mark for each in spelt for mark in ("-." if letter == "-" else letter)]

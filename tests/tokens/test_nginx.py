@@ -19,7 +19,7 @@ from tokens.permissions import VIEW
 
 pytestmark = pytest.mark.django_db(transaction=True)
 PAY, READ, PAY_TEST = "/v1/payments/", "/v1/statements/", "/test/v1/payments/"
-SPOOFED = ["Entity", "Key-Id", "Mode", "Scope", "Request-Id", "Gateway", "Caller"]
+SPOOFED = ["Entity", "Key-Id", "Mode", "Scope", "Request-Id", "Kind", "Terminal", "User", "Gateway", "Caller"]
 
 
 @pytest.fixture(scope="module")
@@ -49,6 +49,7 @@ def test_a_good_token_reaches_the_payment_core_which_is_told_whose_it_is(edge: E
     assert reply.told("X-Keyhouse-Key-Id") == [token.key_id]
     assert reply.told("X-Keyhouse-Mode") == ["live"]
     assert reply.told("X-Keyhouse-Scope") == [token.scope]
+    assert reply.told("X-Keyhouse-Kind") == ["api"]
     assert re.fullmatch(r"[0-9a-f]{32}", *reply.told("X-Keyhouse-Request-Id"))
     assert reply.told("Content-Type") == ["text/plain"]
     sent = repr(reply.sent)
@@ -151,6 +152,18 @@ def test_whatever_is_no_one_bearer_token_is_a_401_and_no_fault(edge: Edge):
         reply = edge.ask(PAY, None, line.format(good=edge.house.secret, long="a" * 7_000))
         assert reply.status == HTTPStatus.UNAUTHORIZED, line
     assert edge.ask(f"{PAY}?access_token={edge.house.secret}", None).status == HTTPStatus.UNAUTHORIZED
+
+
+def test_a_good_token_beside_one_that_has_leaked_lets_nothing_through(edge: Edge):
+    """S0-32: what stands in an address or a cookie is in somebody's log already."""
+    secret = edge.house.secret
+    for query, line in [
+        (f"?token={secret}", "A: b"),
+        (f"?t={secret.replace('_', '%5F')}", "A: b"),
+        ("", f"Cookie: t={secret}"),
+    ]:
+        assert edge.ask(PAY + query, "", line).status == HTTPStatus.UNAUTHORIZED
+    assert edge.ask(f"{PAY}?kh_api=1", "", "Cookie: kh_theme=dark").status == HTTPStatus.OK
 
 
 def test_two_credentials_are_never_both_tried(edge: Edge):
