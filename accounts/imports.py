@@ -10,6 +10,7 @@ import io
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from uuid import UUID
 
 from django.core.exceptions import ValidationError
 from django.utils.translation import gettext as _
@@ -73,6 +74,21 @@ class Plan:
         return parent.name if parent else ""
 
 
+class AlreadyImported(Refused):
+    """The same form was confirmed before, and what it was to add was added then."""
+
+
+def with_plain_ends(content: bytes, *, was_posted: bool = False) -> bytes:
+    """Return `content` with line feeds alone at the ends of its lines, as it is measured when it comes and again later.
+
+    A browser writes two characters for each of them into what it posts; that must not make a file too large between
+    its preview and its confirmation. A file larger than MOST_BYTES stays as it is: the rest of it was cut off.
+    """
+    if len(content) > MOST_BYTES and not was_posted:
+        return content
+    return content.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
+
+
 def read(content: bytes, *, under: Entity | None) -> Plan:
     """Return what the file `content` would add below `under` (None: at the top), with all that is wrong with it."""
     plan = Plan(under)
@@ -87,8 +103,11 @@ def read(content: bytes, *, under: Entity | None) -> Plan:
     return plan
 
 
-def add_all(plan: Plan, *, by: audit.Actor) -> int:
+def add_all(plan: Plan, *, by: audit.Actor, form_key: UUID | None = None) -> int:
     """Add everything in `plan`; return how many entities. Each has an event of its own, and the import has one.
+
+    `form_key` names one confirmation by a person, and the import's event remembers it: the same one sent again, even
+    at the same moment, raises AlreadyImported and adds nothing.
 
     Raises Refused, having added nothing, where the plan has faults or where an entity it names has gone or moved away
     since the file was read.
@@ -101,14 +120,25 @@ def add_all(plan: Plan, *, by: audit.Actor) -> int:
         for line in plan.lines
     ]
     with tree.locked():
+        _check_form(form_key, by=by)
         known = [line.under.entity_id for line in plan.lines if isinstance(line.under, Entity)]
         if len(_existing(set(known), plan.under)) < len(set(known)):
             raise Refused(_("An entity that the file names has moved away meanwhile. Nothing was added."))
         tree.graft(nodes, [line.under for line in plan.lines])
         audit.record_all(AuditEvent.Type.ENTITY_ADDED, [(node, node.entity_id, _told(node)) for node in nodes], by=by)
         target = plan.under.entity_id if plan.under else ""
-        audit.record(AuditEvent.Type.ENTITIES_IMPORTED, by=by, entity=plan.under, target=target, count=len(nodes))
+        told = {"count": len(nodes)} | ({"form": str(form_key)} if form_key else {})
+        audit.record(AuditEvent.Type.ENTITIES_IMPORTED, by=by, entity=plan.under, target=target, **told)
     return len(nodes)
+
+
+def _check_form(form_key: UUID | None, *, by: audit.Actor) -> None:
+    """Raise AlreadyImported where `by` has imported with this form before. The tree is locked all the while."""
+    if form_key is None or not isinstance(by, User):
+        return
+    imported = AuditEvent.objects.filter(type=AuditEvent.Type.ENTITIES_IMPORTED, actor=by)
+    if imported.filter(details__form=str(form_key)).exists():
+        raise AlreadyImported(_("This file was imported already, when it was confirmed first. Nothing was added now."))
 
 
 class _Unreadable(Exception):

@@ -47,8 +47,9 @@ def _import(request: HttpRequest, entity: Entity | None) -> HttpResponse:
         status = HTTPStatus.UNPROCESSABLE_ENTITY if form.is_bound else HTTPStatus.OK
         return render(request, "accounts/import.html", _page(request, entity) | {"form": form}, status=status)
     plan = imports.read(form.cleaned_data["content"], under=entity)
-    if "confirmed" in request.POST and not plan.faults:
-        return _done(request, entity, imports.add_all(plan, by=request.user))
+    if form.cleaned_data["confirmed"] and not plan.faults:
+        count = imports.add_all(plan, by=request.user, form_key=form.cleaned_data["form_key"])
+        return _done(request, entity, count)
     context = _page(request, entity) | {"form": ImportForm(), "plan": plan}
     if plan.faults:
         context["faults"] = plan.faults[:FAULTS]

@@ -6,9 +6,9 @@ import pytest
 from accounts.spreadsheets import harmless, stream
 
 
-@pytest.mark.parametrize("cell", ["=1+1", "+1", "-1", "@SUM(A1)", "\t=1", "\r=1", '=HYPERLINK("x")'])
+@pytest.mark.parametrize("cell", ["=1+1", "+1", "-1", "@SUM(A1)", "\t=1", "\r=1", "\0=1", '=HYPERLINK("x")'])
 def test_nothing_in_a_cell_is_run_as_a_formula(cell):
-    """TRAPS: an alias of one merchant must not run on another's computer."""
+    """ASVS 1.2.10, TRAPS: an alias of one merchant must not run on another's computer."""
     assert harmless(cell) == f"'{cell}"
 
 
