@@ -1,9 +1,12 @@
 """What people may type about entities. No form holds a position, a status or an entity ID of its own making."""
 
+from uuid import uuid4
+
 from django import forms
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
+from accounts import imports
 from accounts.fields import NameField, clean_text
 from accounts.models import NESTING, Entity, User
 from accounts.permissions import Capability
@@ -112,7 +115,10 @@ class ReasonForm(forms.Form):
 
 
 class ImportForm(forms.Form):
-    """A CSV file, and, once it was looked at, its content again: what was shown is what is added."""
+    """A CSV file, and, once it was looked at, its content again: what was shown is what is added.
+
+    `form_key` names one showing of what would be added: confirmed twice, it is added once.
+    """
 
     file = forms.FileField(
         label=gettext_lazy("CSV file"),
@@ -120,14 +126,18 @@ class ImportForm(forms.Form):
         widget=forms.ClearableFileInput(attrs={"accept": ".csv,text/csv"}),
     )
     content = forms.CharField(required=False, strip=False, widget=forms.HiddenInput)
+    confirmed = forms.BooleanField(required=False, widget=forms.HiddenInput)
+    form_key = forms.UUIDField(required=False, widget=forms.HiddenInput, initial=uuid4)
 
     def clean(self) -> dict:
-        """Leave what was sent in `content`, as bytes."""
+        """Leave what was sent in `content`, as bytes; a browser may have changed the ends of its lines."""
         typed = super().clean() or {}
+        if "form_key" in self.errors or (typed.get("confirmed") and not typed.get("form_key")):
+            self.add_error(None, _("This form is incomplete. Load the page again."))
         if typed.get("file"):
-            typed["content"] = typed["file"].read()
+            typed["content"] = imports.with_plain_ends(typed["file"].read())
         elif typed.get("content"):
-            typed["content"] = typed["content"].encode()
+            typed["content"] = imports.with_plain_ends(typed["content"].encode(), was_posted=True)
         elif not self.errors:
             self.add_error("file", _("Choose a file."))
         return typed

@@ -5,6 +5,7 @@ from django.contrib.auth.password_validation import password_validators_help_tex
 from django.utils.html import format_html
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
+from django.views.decorators.debug import sensitive_variables
 
 from accounts.fields import NameField, clean_text
 from accounts.models import Entity, Invitation, Membership, User
@@ -79,6 +80,7 @@ class NewPersonForm(forms.Form):
         self.fields["name"].widget.attrs |= {"autocomplete": "name"}
         self.fields["password"].help_text = " ".join(password_validators_help_texts())
 
+    @sensitive_variables()
     def clean(self) -> dict:
         """Hold the password against the rules of the house, and against the name and address of its owner."""
         typed = super().clean() or {}

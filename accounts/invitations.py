@@ -38,7 +38,7 @@ def check(invitation: Invitation) -> None:
         raise Refused(_("This invitation was answered or withdrawn."))
 
 
-@sensitive_variables("secret")
+@sensitive_variables()
 def invite(entity: Entity | None, *, email: str, role: str, by: User) -> tuple[Invitation, str]:
     """Offer `role` on `entity` (None: on the whole platform) to whoever reads the mail to `email`.
 
@@ -63,7 +63,7 @@ def invite(entity: Entity | None, *, email: str, role: str, by: User) -> tuple[I
     return invitation, secret
 
 
-@sensitive_variables("secret")
+@sensitive_variables()
 def resend(invitation: Invitation, *, by: User) -> str:
     """Make a new link for `invitation`, good for another 72 hours, and return its secret; the old one ends.
 
@@ -93,7 +93,7 @@ def withdraw(invitation: Invitation, *, by: audit.Actor) -> None:
         _record(AuditEvent.Type.INVITATION_WITHDRAWN, invitation, by=by)
 
 
-@sensitive_variables("secret")
+@sensitive_variables()
 def find(invitation_id: str, secret: str) -> Invitation | None:
     """Return the invitation whose link this is, if it is good now. Nothing tells why one is not."""
     found = pending(invitation_id)
@@ -112,15 +112,19 @@ def pending(invitation_id: str, *, sendings: int | None = None) -> Invitation | 
     return found if backed_among([found], found.entity) else None
 
 
-def backed_among(rows: Sequence[Invitation], entity: Entity | None) -> set[int]:
-    """Return which of `rows`, all of them of `entity`, are from somebody who may still give the role. Two queries."""
+def backed_among(rows: Sequence[Invitation], entity: Entity | None, chain: Sequence[int] | None = None) -> set[int]:
+    """Return which of `rows`, all of them of `entity`, are from somebody who may still give the role. Two queries.
+
+    One where `chain` holds the primary keys of what stands above the entity, and its own.
+    """
     if not rows:
         return set()
     grants: dict[int, list[tuple[int | None, str]]] = {row.invited_by_id: [] for row in rows}
     memberships = Membership.objects.filter(user__in=list(grants), user__is_active=True)
     for user, at, role in memberships.values_list("user", "entity", "role"):
         grants[user].append((at, role))
-    chain = list(Entity.objects.above(entity).values_list("pk", flat=True)) if entity else []
+    if chain is None:
+        chain = list(Entity.objects.above(entity).values_list("pk", flat=True)) if entity else []
     kind = entity.kind if entity else None
     may_give = {user: roles_to_give(kind, held_on(chain, found)) for user, found in grants.items()}
     return {row.pk for row in rows if row.role in may_give[row.invited_by_id]}
@@ -143,7 +147,7 @@ def accept(invitation: Invitation, *, by: User) -> None:
         _join(invitation, by)
 
 
-@sensitive_variables("password")
+@sensitive_variables()
 def accept_as_new(invitation: Invitation, *, name: str, password: str) -> User:
     """Create the person to whom `invitation` was sent, with the role that is offered; return them.
 
@@ -188,7 +192,7 @@ def _end(invitation: Invitation, *, accepted_by: User | None = None, **condition
     return bool(same.update(ended_at=timezone.now(), digest=None, accepted_by=accepted_by))
 
 
-@sensitive_variables("secret", "pepper")
+@sensitive_variables()
 def _renew(invitation: Invitation, *, by: User) -> str:
     """Set on `invitation` what each sending has of its own; return the secret."""
     secret = random_text(SECRET_LENGTH)

@@ -1,7 +1,11 @@
 """How platform staff stop a person from signing in, and let them again."""
 
+from datetime import timedelta
+
 from django.db import transaction
-from django.db.models import Exists, OuterRef
+from django.db.models import Exists, OuterRef, QuerySet
+from django.db.models.functions import Coalesce
+from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from accounts import audit, members
@@ -12,6 +16,9 @@ from accounts.signin.sessions import end_all
 
 CAPABILITY = {"disable": Capability.PERSON_DISABLE, "enable": Capability.PERSON_ENABLE}
 """Verb -> the capability it needs on the whole platform."""
+
+UNUSED = timedelta(days=90)
+"""After so long without a sign-in nobody looks after an account any more (PCI DSS 4.0, 8.2.6)."""
 
 
 def can(verb: str, person: User, *, by: User) -> bool:
@@ -67,6 +74,14 @@ def administers_alone(person: User) -> list[Entity]:
     others = Membership.objects.filter(entity=OuterRef("entity"), role=Role.ADMINISTRATOR, user__is_active=True)
     alone = person.memberships.filter(~Exists(others.exclude(user=person)), role=Role.ADMINISTRATOR)
     return [membership.entity for membership in alone.select_related("entity").order_by("entity__name")]
+
+
+def unused() -> QuerySet[User]:
+    """Return who may sign in and has not done so for UNUSED, or not at all since then; who was seen last comes last."""
+    seen = Coalesce("last_login", "created_at")
+    return (
+        User.objects.filter(is_active=True).alias(seen=seen).filter(seen__lt=timezone.now() - UNUSED).order_by("seen")
+    )
 
 
 def _switch(person: User, event: AuditEvent.Type, *, by: audit.Actor, reason: str) -> None:

@@ -46,6 +46,7 @@ def resend(request: HttpRequest, invitation_id: str) -> HttpResponse:
     """Send an invitation again, with a new link; the one before does not work any more."""
     invitation = _managed(request, invitation_id)
 
+    @sensitive_variables()
     def act() -> tuple[str, str]:
         stepup.require(request)
         _send(request, invitation, invitations.resend(invitation, by=request.user))
@@ -69,7 +70,7 @@ def withdraw(request: HttpRequest, invitation_id: str) -> HttpResponse:
 
 @csrf_exempt  # changes nothing; and a refusal would write the address, with the secret in it, to the log
 @login_not_required
-@sensitive_variables("secret")
+@sensitive_variables()
 def open_link(request: HttpRequest, invitation_id: str, secret: str) -> HttpResponse:
     """Take the secret out of the address: note which invitation it opens, and lead to the page that asks.
 
@@ -104,6 +105,7 @@ def accept(request: HttpRequest) -> HttpResponse:
 
 
 def _invite(request: HttpRequest, entity: Entity | None) -> HttpResponse:
+    @sensitive_variables()
     def act(email: str, role: str) -> tuple[str, str]:
         stepup.require(request)  # a stolen session must not let anybody in for good
         invitation, secret = invitations.invite(entity, email=email, role=role, by=request.user)
@@ -118,7 +120,7 @@ def _invite(request: HttpRequest, entity: Entity | None) -> HttpResponse:
     return ask(request, "accounts/invite.html", context, act)
 
 
-@sensitive_variables("secret", "link")
+@sensitive_variables()
 def _send(request: HttpRequest, invitation: Invitation, secret: str) -> None:
     """Mail the link, and tell the reader how that went. The link is in the mail and in nothing else."""
     link = request.build_absolute_uri(reverse("invitation", args=[invitation.invitation_id, secret]))
@@ -167,6 +169,7 @@ def _accept_signed_in(request: HttpRequest, invitation: Invitation, context: dic
     return redirect(invitation.entity or "portal:dashboard")
 
 
+@sensitive_variables()
 def _accept_as_new(request: HttpRequest, invitation: Invitation, context: dict) -> HttpResponse:
     form = NewPersonForm(posted(request), email=invitation.email)
     if not form.is_valid():

@@ -8,6 +8,7 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
+import time_machine
 from django.utils import timezone
 
 from accounts import lifecycle
@@ -110,6 +111,23 @@ def test_a_created_gateway_may_ask(db):
 @pytest.mark.parametrize("alias", ["", "   "])
 def test_a_gateway_needs_a_name(db, alias):
     assert run("create_gateway", alias) == (WRONG_USE, "", "alias: Enter a name.")
+    assert not Token.objects.exists()
+
+
+def test_a_gateway_made_for_a_time_expires_by_itself(db):
+    """ASVS 13.2.1: the credential between services is no unchanging one."""
+    secret = make_token(make_merchant())[1]
+    _, out, err = run("create_gateway", "Edge Frankfurt", "--days", "30")
+    assert "It expires at" in err
+    assert verification.decide(secret, gateway=out.strip()).allowed
+    with time_machine.travel(timezone.now() + timedelta(days=30)):
+        assert verification.decide(secret, gateway=out.strip()) is None
+
+
+@pytest.mark.parametrize("days", ["0", "-1", "3651"])
+def test_a_gateway_is_made_for_a_time_that_can_be_meant(db, days):
+    """ASVS 13.2.1."""
+    assert run("create_gateway", "Edge", f"--days={days}") == (WRONG_USE, "", "--days: Say a number from 1 to 3650.")
     assert not Token.objects.exists()
 
 

@@ -50,10 +50,10 @@ def test_who_is_switched_off_is_out_at_the_next_request_in_every_browser(merchan
     assert [browser.get(page).status_code for browser in (*browsers, others)] == [HTTPStatus.OK] * 3
     staff = client_of(make_user(role))
     staff.post(disable(developer), {"reason": "Laptop stolen"})
+    event = last_event()
     assert [browser.get(page).status_code for browser in (*browsers, others)] == [302, 302, 200]
     assert "Dana is signed out" in main_of(staff.get(developer.get_absolute_url())).text
     assert not sessions_of(developer).exists()
-    event = last_event()
     assert (event.type, event.target) == ("person.disabled", developer.person_id)
     assert event.details == {"person": developer.email, "reason": "Laptop stolen"}
     assert signed_in(developer).get(page).status_code == HTTPStatus.FOUND

@@ -9,6 +9,7 @@ from django.contrib.auth.password_validation import validate_password
 from django.core.exceptions import ValidationError
 from django.core.management.base import CommandError
 from django.core.validators import validate_email
+from django.views.decorators.debug import sensitive_variables
 
 from accounts import lifecycle
 from accounts.models import User
@@ -25,6 +26,7 @@ class Command(OperatorCommand):
         parser.add_argument("email", help="the e-mail address to sign in with")
         parser.add_argument("--name", default="", help="how they are called in the portal")
 
+    @sensitive_variables()
     def handle(self, *_: str, email: str, name: str, **__: Any) -> None:
         """Create the person, or say what is wrong with what was given."""
         email, name = typed(email, "email", longest=254), typed(name, "--name")

@@ -15,6 +15,7 @@ from django.core.management.base import BaseCommand, CommandError
 from django.db import connection, transaction
 from django.utils import timezone
 
+from accounts import journal
 from portal.demo.people import PASSWORD, PERSONAS
 from portal.demo.seed import seed
 from portal.management.operators import WRONG_USE
@@ -100,8 +101,10 @@ def hold(*, reset: bool) -> None:
 
 
 def forget(database: Path) -> None:
-    """Delete the demo's database, with the two files that SQLite keeps beside it."""
+    """Delete the demo's database, with the two files that SQLite keeps beside it, and the journal of its events."""
     connection.close()
+    for path in journal.files():
+        path.unlink()
     for ending in ("", "-wal", "-shm"):
         database.with_name(database.name + ending).unlink(missing_ok=True)
 

@@ -6,6 +6,7 @@ from typing import Any
 
 from django.core.management.base import CommandError
 from django.utils import timezone
+from django.views.decorators.debug import sensitive_variables
 
 from portal.management.operators import WRONG_USE, OperatorCommand, named_entity, typed
 from tokens import lifecycle
@@ -28,6 +29,7 @@ class Command(OperatorCommand):
         parser.add_argument("--preset", choices=list(PRESETS), default="full_access", help="what the token may do")
         parser.add_argument("--expires-in-days", type=int, metavar="N", help="default: never")
 
+    @sensitive_variables()
     def handle(self, *_: str, entity_id: str, alias: str, expires_in_days: int | None, **options: Any) -> None:
         """Create the token; the secret goes to standard output, everything else to the error stream."""
         entity = named_entity(entity_id)

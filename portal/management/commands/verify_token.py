@@ -7,6 +7,7 @@ from typing import Any
 
 from django.core.management.base import CommandError
 from django.db import transaction
+from django.views.decorators.debug import sensitive_variables
 
 from accounts import audit
 from accounts.models import AuditEvent
@@ -48,6 +49,7 @@ class Command(OperatorCommand):
         parser.add_argument("--mode", choices=Token.Mode.values, default="")
         parser.add_argument("--entity", default="", help="entity ID of the merchant, or of something below it")
 
+    @sensitive_variables()
     def handle(self, *_: str, permission: str, mode: str, entity: str, **__: Any) -> None:
         """Print the answer; exit with 1 where it is not good."""
         if permission and permission not in CATALOGUE:
