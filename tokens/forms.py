@@ -14,10 +14,21 @@ from django.utils.translation import gettext_lazy
 from accounts.fields import NameField, clean_text
 from tokens.evidence import Evidence
 from tokens.models import Token
-from tokens.permissions import CATALOGUE, MERCHANT_SCOPE, PAYMENTS_SCOPE, PRESET_LABELS, PRESETS, THINGS, preset_of
+from tokens.permissions import (
+    CATALOGUE,
+    MERCHANT_SCOPE,
+    PAYMENTS_SCOPE,
+    PRESET_LABELS,
+    PRESETS,
+    THINGS,
+    VIEW,
+    preset_of,
+)
 
 LONGEST_DESCRIPTION = 500
 MOST_NETWORKS = 20
+LONGEST_LIFE = timedelta(days=3653)
+"""How far a chosen expiry may lie: further, it is a slip of the finger, and a rotation could not count that far."""
 
 LIFETIMES = {
     "never": gettext_lazy("Never"),
@@ -65,11 +76,23 @@ class NetworksField(forms.CharField):
     @staticmethod
     def _block(text: str) -> str:
         try:
-            return str(ip_network(text, strict=False))
+            return _network(text)
         except ValueError:
             shown = clean_text(text[:40])
             message = _("“%(text)s” is no network. Write one as 192.0.2.0/24 or 2001:db8::/32.")
             raise forms.ValidationError(message % {"text": shown}, code="network") from None
+
+
+def _network(text: str) -> str:
+    """Return a network as a token keeps it: one that stands for IPv4 addresses in IPv6 as the IPv4 network it is.
+
+    Raises ValueError for anything else, an IPv6 zone too: that is a name on one machine, and can be any text.
+    """
+    if "%" in text or not text.isascii():
+        raise ValueError(text)
+    network = ip_network(text, strict=False)
+    mapped = getattr(network.network_address, "ipv4_mapped", None)
+    return str(ip_network((mapped, network.prefixlen - 96))) if mapped and network.prefixlen >= 96 else str(network)
 
 
 class CreateForm(forms.Form):
@@ -107,11 +130,15 @@ class CreateForm(forms.Form):
     def clean_expires_on(self):
         day = self.cleaned_data["expires_on"]
         if self.cleaned_data.get("lifetime") != "date":
+            if day:  # which of the two is meant nobody can tell, and a token that never expires is the worse guess
+                raise forms.ValidationError(_("Choose “On a date” above, or leave this empty."), code="unused")
             return None
         if day is None:
             raise forms.ValidationError(_("Choose the day on which the token expires."), code="required")
         if day < timezone.now().date():
             raise forms.ValidationError(_("This day is over. Choose one to come."), code="past")
+        if day > timezone.now().date() + LONGEST_LIFE:
+            raise forms.ValidationError(_("Choose a day within ten years."), code="far")
         return day
 
     def wanted(self) -> dict:
@@ -131,7 +158,7 @@ class AddForm(CreateForm):
     permissions = forms.MultipleChoiceField(
         label=gettext_lazy("Permissions"),
         choices=[(name, name) for thing in THINGS for name in (f"{thing}.view", f"{thing}.edit")],
-        initial=sorted(CATALOGUE),
+        initial=sorted(VIEW),  # nobody gets more than they asked for
         error_messages={
             "required": gettext_lazy("Choose at least one permission: a token without any can do nothing.")
         },

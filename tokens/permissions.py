@@ -86,23 +86,29 @@ ON_SDK_TOKENS = frozenset(
 """What there is to do with an SDK token once it exists. Its permissions are fixed, so there is no duplicate of it."""
 
 
-def held_on_sdk(held: frozenset[str], *, is_own: bool) -> frozenset[str]:
+def held_on_sdk(held: frozenset[str], *, is_own: bool = False, is_device: bool = True) -> frozenset[str]:
     """Return what somebody who holds `held` on an entity may do with an SDK token there, in the words for API tokens.
 
     The one place where the two meet. Whoever only sees SDK tokens may still deactivate them where they may deactivate
-    API tokens: that is support. `is_own` says that the token is bound to this person.
+    API tokens: that is support. `is_own` says that the token is bound to this person, `is_device` that it is a
+    terminal's. Whoever manages devices and knows no members may stop another person's token or the whole merchant's,
+    and no more: a new secret would act in a name that is not theirs to give.
     """
-    if Capability.SDK_MANAGE in held or (is_own and Capability.SDK_OWN in held):
+    is_theirs = Capability.SDK_MANAGE in held and (is_device or Capability.MEMBER_VIEW in held)
+    if is_theirs or (is_own and Capability.SDK_OWN in held):
         return ON_SDK_TOKENS
+    if Capability.SDK_MANAGE in held:
+        return frozenset({Capability.TOKEN_VIEW, Capability.TOKEN_DEACTIVATE})
     if Capability.SDK_VIEW in held:
         return frozenset({Capability.TOKEN_VIEW}) | (held & {Capability.TOKEN_DEACTIVATE})
     return frozenset()
 
 
 @cache
-def sdk_roles_with(capability: str, *, is_own: bool) -> frozenset[str]:
+def sdk_roles_with(capability: str, *, is_own: bool = False, is_device: bool = True) -> frozenset[str]:
     """Return the roles that hold `capability`, in the words for API tokens, on SDK tokens."""
-    return frozenset(role for role, held in ROLE_CAPABILITIES.items() if capability in held_on_sdk(held, is_own=is_own))
+    whose = {"is_own": is_own, "is_device": is_device}
+    return frozenset(role for role, held in ROLE_CAPABILITIES.items() if capability in held_on_sdk(held, **whose))
 
 
 def held_on(user: User, token: Token, held: frozenset[str] | None = None) -> frozenset[str]:
@@ -112,4 +118,7 @@ def held_on(user: User, token: Token, held: frozenset[str] | None = None) -> fro
     """
     if held is None:
         held = user.capabilities_on(token.entity)
-    return held_on_sdk(held, is_own=token.user_id == user.pk) if token.kind == "sdk" else held
+    if token.kind != "sdk":
+        return held
+    is_device = token.user_id is None and token.entity.kind == "terminal"
+    return held_on_sdk(held, is_own=token.user_id == user.pk, is_device=is_device)

@@ -56,8 +56,7 @@ def rotate(
     Raises AlreadyCreated for a `form_key` seen before; Refused where `token` is not active any more, or its merchant
     may not have another one.
     """
-    now = timezone.now()
-    old_alias = _("%(alias)s (old)") % {"alias": token.alias}
+    now, old_alias = timezone.now(), _alias_of_old(token.alias)
     with transaction.atomic():
         changed: dict[str, Any] = {
             "retiring_since": now,
@@ -94,19 +93,32 @@ def extend(token: Token, *, overlap: timedelta | None, by: audit.Actor) -> None:
 
 
 def end(token: Token, *, by: audit.Actor) -> None:
-    """End the overlap of a retiring `token` now: from the next decision on only its successor works."""
+    """End the overlap of a retiring `token` now: from the next decision on only its successor works.
+
+    Refused where that does not work either: then nothing would.
+    """
+    if not token.successors.filter(status=Token.Status.ACTIVE).exists():
+        raise Refused(
+            _("The new token does not work any more, so nothing would. Call the rotation off, or deactivate this one.")
+        )
     _change("end", token, Event.OVERLAP_ENDED, by=by, fields={"expires_at": timezone.now()})
 
 
 def cancel(token: Token, *, by: audit.Actor) -> None:
     """Call the rotation of a retiring `token` off: it works on as before, and its successor is deactivated."""
-    as_before = {"retiring_since": None, "expires_at": F("expiry_before"), "expiry_before": None}
+    as_before: dict[str, Any] = {"retiring_since": None, "expires_at": F("expiry_before"), "expiry_before": None}
     with transaction.atomic():
+        successor = token.successors.order_by("-pk").first()
+        if successor and token.alias == _alias_of_old(successor.alias):
+            as_before["alias"] = successor.alias
         _update("cancel", token, by=by, fields=as_before)
-        successor = token.successors.filter(status=Token.Status.ACTIVE).order_by("-pk").first()
-        if successor:
+        if successor and successor.status == Token.Status.ACTIVE:
             lifecycle.deactivate(successor, by=by, reason=_("Rotation called off"))
         record(Event.ROTATION_CANCELLED, token, by=by)
+
+
+def _alias_of_old(alias: str) -> str:
+    return _("%(alias)s (old)") % {"alias": alias}
 
 
 def _change(verb: str, token: Token, event: Event, *, by: audit.Actor, fields: dict[str, Any], **details: str) -> None:

@@ -11,6 +11,7 @@ from django.utils.translation import gettext_lazy as _
 
 from accounts.models import User
 from accounts.permissions import Capability
+from accounts.spreadsheets import in_batches
 from tokens import lifecycle, rotation
 from tokens.evidence import Evidence, evidence_of
 from tokens.models import Token
@@ -28,7 +29,21 @@ STATES = {
 }
 VERBS = ("edit", "deactivate", "condemn", "reactivate", "revoke", "remove")
 
-EXPORTED = ("Alias", "Key ID", "Token", "Type", "Permissions", "Status", "Created", "Expires", "Last used")
+EXPORTED = (
+    "Alias",
+    "Description",
+    "Key ID",
+    "Token",
+    "Type",
+    "Permissions",
+    "Allowed networks",
+    "Status",
+    "Created",
+    "Expires",
+    "Last used",
+    "Accepted in 24 h",
+    "Refused in 24 h",
+)
 """The columns of the CSV: what programs read is not translated."""
 
 
@@ -43,10 +58,14 @@ def verbs_for(token: Token, held: frozenset[str]) -> list[str]:
 
 def exported(tokens: QuerySet[Token]) -> Iterator[list[str]]:
     """Yield a row of EXPORTED for each of `tokens`, a few at a time from the database."""
-    for token in tokens.defer("digest").iterator(chunk_size=500):
-        moments = (token.created_at, token.expires_at, token.last_used_at)
-        written = [moment.isoformat(timespec="seconds") if moment else "" for moment in moments]
-        yield [token.alias, token.key_id, token.masked, token.mode, token.scope, token.state, *written]
+    for batch in in_batches(tokens.defer("digest").iterator(chunk_size=500), 500):
+        evidence = evidence_of(batch)
+        for token in batch:
+            moments = (token.created_at, token.expires_at, token.last_used_at)
+            written = [moment.isoformat(timespec="seconds") if moment else "" for moment in moments]
+            about = [token.alias, token.description, token.key_id, token.masked, token.mode, token.scope]
+            counts = [str(evidence[token.pk].good), str(evidence[token.pk].refused)]
+            yield [*about, token.networks, token.state, *written, *counts]
 
 
 class TokenFilter(django_filters.FilterSet):
@@ -89,6 +108,8 @@ class TokenTable(tables.Table):
     def __init__(self, *args, held: frozenset[str], user: User, label: str, **kwargs) -> None:
         super().__init__(*args, **kwargs)
         self.held, self.user, self.label = held, user, label
+        self.evidence: dict[int, Evidence] | None = None
+        """The use of the page's tokens, where it has been read together with that of others."""
 
     def order_alias(self, queryset: QuerySet, is_descending: bool) -> tuple[QuerySet, bool]:
         """By the letters, whatever their case, as on every database."""
@@ -107,7 +128,7 @@ class TokenTable(tables.Table):
     def tokens(self) -> list[dict]:
         """Return `{token, evidence, verbs}` for each token of the page that is shown, in two queries."""
         shown = list(self.page)
-        evidence = evidence_of(shown)
+        evidence = evidence_of(shown) if self.evidence is None else self.evidence
         return [
             {
                 "token": token,

@@ -19,6 +19,7 @@ urlpatterns = [
     path("account/<entity_id:entity_id>/sdk-tokens/add/", sdk.add, name="add_sdk"),
     path("account/<entity_id:entity_id>/terminals/", fleet.fleet, name="fleet"),
     path("account/<entity_id:entity_id>/terminals/issue/", fleet.issue, name="fleet_issue"),
+    path("account/<entity_id:entity_id>/terminals/recall/", fleet.recall, name="fleet_recall"),
     path("account/<entity_id:entity_id>/lost-device/", fleet.lost, name="lost_device"),
     path("settings/sdk-tokens/", sdk.mine, name="my_sdk_tokens"),
     path("tokens/<key_id:key_id>/", views.detail, name="detail"),

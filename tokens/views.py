@@ -237,7 +237,8 @@ def _create(request: HttpRequest, entity: Entity, title: str, *, initial: dict) 
 
 
 def _token(request: HttpRequest, key_id: str, capability: str) -> Token:
-    return Token.objects.get_permitted(request.user, capability, key_id=key_id)
+    """Return the token that the address names; not a gateway's, which the Django admin shows alone."""
+    return Token.objects.get_permitted(request.user, capability, key_id=key_id, entity__isnull=False)
 
 
 def _verb_page(request: HttpRequest, token: Token, verb: str, form: Form) -> dict:

@@ -1,6 +1,7 @@
 // Light or dark. The choice is a cookie, so that the server draws the page in it and nothing flickers.
 
 const root = document.documentElement;
+const cookie = root.dataset.themeCookie;
 const dark = window.matchMedia("(prefers-color-scheme: dark)");
 
 const current = () => root.dataset.bsTheme || (dark.matches ? "dark" : "light");
@@ -9,10 +10,10 @@ function choose(theme) {
   const secure = location.protocol === "https:" ? "; secure" : "";
   if (theme === "light" || theme === "dark") {
     root.dataset.bsTheme = theme;
-    document.cookie = `theme=${theme}; path=/; max-age=31536000; samesite=lax${secure}`;
+    document.cookie = `${cookie}=${theme}; path=/; max-age=31536000; samesite=lax${secure}`;
   } else {
     delete root.dataset.bsTheme;
-    document.cookie = `theme=; path=/; max-age=0; samesite=lax${secure}`;
+    document.cookie = `${cookie}=; path=/; max-age=0; samesite=lax${secure}`;
   }
   mark();
 }

@@ -81,6 +81,21 @@ def test_each_showing_of_the_form_has_a_key_of_its_own(client, merchant):
     assert len(keys) == 3
 
 
+@pytest.mark.parametrize(
+    ("lifetime", "day", "sentence"),
+    [
+        ("date", "9999-12-31", "Choose a day within ten years."),
+        ("never", "2030-01-01", "Choose “On a date” above, or leave this empty."),
+        ("30", "2030-01-01", "Choose “On a date” above, or leave this empty."),
+    ],
+)
+def test_a_day_that_cannot_be_meant_is_told_and_makes_nothing(client, merchant, lifetime, day, sentence):
+    """S1-5: of two that were given, a token that never expires would be the worse guess."""
+    response = client.post(address(merchant), typed(lifetime=lifetime, expires_on=day))
+    assert sentence in main_of(response).text
+    assert not Token.objects.exists()
+
+
 @pytest.mark.parametrize("headers", [{}, HTMX], ids=["page", "dialog"])
 def test_the_answer_shows_the_token_once(client, merchant, headers):
     """S0-22, S0-27: once in the whole answer, in a text node, in no header, never stored by a browser."""

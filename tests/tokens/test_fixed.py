@@ -15,7 +15,7 @@ from django.test import Client
 from django.urls import URLPattern, URLResolver, get_resolver, reverse
 from django.utils import timezone
 
-from accounts.models import AuditEvent
+from accounts.models import AuditEvent, User
 from accounts.permissions import Role
 from accounts.refusals import Refused
 from tests import commands
@@ -183,9 +183,12 @@ COMMANDS: dict[str, Callable[[Ground], list[tuple[str, ...]]]] = {
     "create_gateway": lambda _ground: [("Edge 1",)],
     "check_tree": lambda _ground: [(), ("--rebuild",)],
     "check_audit": lambda _ground: [()],
+    "check_people": lambda _ground: [(), ("--disable",)],
     "rotate_keys": lambda _ground: [()],
+    "replay_journal": lambda _ground: [()],
     "import_entities": lambda _ground: [("/dev/null",)],
     "create_administrator": lambda _ground: [("new@test.example", "--noinput")],
+    "reset_factors": lambda _ground: [(User.objects.latest("pk").email, "--reason=Seen in person")],
 }
 """Command -> what it is run with."""
 

@@ -5,11 +5,13 @@ from uuid import uuid4
 
 import pytest
 import time_machine
+from django.urls import reverse
 from django.utils import timezone
 
 from accounts.models import AuditEvent
 from accounts.refusals import Refused
 from tests.factories import SETUP, make_administrator, make_token, put_into
+from tests.reading import client_of, main_of
 from tests.tokens.conftest import House, stored
 from tokens import lifecycle, rotation
 from tokens.models import Token
@@ -41,7 +43,8 @@ def test_the_successor_has_the_same_presets_and_another_secret(house: House):
     for field in PRESETS:
         assert getattr(fresh(successor), field) == getattr(token, field), field
     assert fresh(token).alias == "Till (old)"
-    assert house.reason(new, caller="192.0.2.7") == house.reason(secret, caller="192.0.2.7") == GOOD
+    asked = {"mode": "test", "caller": "192.0.2.7"}
+    assert house.reason(new, **asked) == house.reason(secret, **asked) == GOOD
 
 
 @pytest.mark.parametrize("overlap", [HOUR, timedelta(days=1), timedelta(days=7)])
@@ -107,12 +110,37 @@ def test_a_rotation_is_called_off(house: House):
     successor, new = rotate(house)
     rotation.cancel(fresh(house.token), by=SETUP)
     after = stored(house.token)
-    assert {name for name in after if after[name] != before[name]} == {"alias", "changed_at"}
+    assert {name for name in after if after[name] != before[name]} == {"changed_at"}, "its name too is as before"
     assert (house.reason(), house.reason(new)) == (GOOD, "inactive")
     assert events(house.token)[-1] == "token.rotation_cancelled"
     assert events(successor)[-1] == "token.deactivated"
     rotate(house)  # and may be rotated once more
     assert fresh(house.token).state == "retiring"
+
+
+@pytest.mark.parametrize("ending", ["deactivate", "condemn"])
+def test_without_a_successor_that_works_the_overlap_is_not_ended(house: House, ending):
+    """C10: at no moment is there no token that works because somebody ended an overlap."""
+    successor, _new = rotate(house)
+    getattr(lifecycle, ending)(successor, by=SETUP)
+    with pytest.raises(Refused, match="nothing would"):
+        rotation.end(fresh(house.token), by=SETUP)
+    assert house.reason() == GOOD
+    rotation.cancel(fresh(house.token), by=SETUP)
+    assert (house.reason(), fresh(house.token).expires_at) == (GOOD, house.token.expires_at)
+
+
+def test_both_pages_say_that_the_new_token_stops_or_has_stopped(house: House):
+    """C10: before the successor stops, and on the old token's page afterwards."""
+    client = client_of(make_administrator(house.merchant))
+    successor, _new = rotate(house)
+    asked = main_of(client.get(reverse("tokens:deactivate", args=[successor.key_id])))
+    assert f"It was to take the place of “{fresh(house.token).alias}”." in asked.text
+    lifecycle.deactivate(successor, by=SETUP)
+    page = main_of(client.get(fresh(house.token).get_absolute_url()))
+    assert "The new token does not work." in page.text
+    assert "Both tokens work" not in page.text
+    assert "End now" not in page.text
 
 
 @pytest.mark.parametrize("verb", ["extend", "end", "cancel"])

@@ -105,6 +105,8 @@ class Board:
     """All five slots of a merchant in one mode."""
 
     places: dict[str, Place]
+    evidence: dict[int, Evidence] = field(default_factory=dict)
+    """The use of its REST API keys, and of the tokens that are shown beside it."""
 
     @property
     def sets(self) -> list[tuple[KeySet, list[Place]]]:
@@ -125,10 +127,15 @@ class Board:
         return any(place.key for name, place in self.places.items() if name in PAIRS.values())
 
 
-def board_of(merchant: Entity, mode: str, *, held: frozenset[str], stopped: bool) -> Board:
-    """Return the slots of `merchant` in `mode` as somebody sees them who holds `held` there. Four queries."""
+def board_of(
+    merchant: Entity, mode: str, *, held: frozenset[str], stopped: bool, beside: Iterable[Token] = ()
+) -> Board:
+    """Return the slots of `merchant` in `mode` as somebody sees them who holds `held` there. Four queries.
+
+    `beside` are tokens on the same page, whose use is read with that of the keys.
+    """
     keys = lifecycle.keys_of(merchant, mode)
-    requests = evidence_of([key for key in keys.values() if isinstance(key, Token)])
+    requests = evidence_of([*(key for key in keys.values() if isinstance(key, Token)), *beside])
     signatures = signatures_of(key for key in keys.values() if isinstance(key, SharedKey))
     places = {}
     for name, slot in SLOTS.items():
@@ -139,7 +146,7 @@ def board_of(merchant: Entity, mode: str, *, held: frozenset[str], stopped: bool
         elif key is not None:
             place.evidence = requests[key.pk]
         place.verbs = tuple(verb for verb in VERBS if lifecycle.can(verb, slot, key, held=held, stopped=stopped))
-    return Board(places)
+    return Board(places, requests)
 
 
 def place_of(merchant: Entity, slot: Slot, mode: str) -> Place:

@@ -58,7 +58,7 @@ NEITHER = _(
 )
 NO_SIGNATURE = _("The signature is neither base64 nor hexadecimal: it should read “v1,” and 44 characters of base64.")
 STALE = _("The timestamp is more than five minutes from now: the message is old, or the sender's clock is wrong.")
-NO_ID = _("The message ID is missing or malformed: 1 to 128 visible ASCII characters without a full stop.")
+NO_ID = _("The message ID is missing or malformed: 1 to 128 visible ASCII characters without full stop or comma.")
 NO_TIMESTAMP = _("The timestamp is missing, or not a number of seconds since 1970.")
 MILLISECONDS = _("The timestamp is in milliseconds. It should be in seconds.")
 OTHER_MODE = _("It was signed with a key of the other mode: live and test have keys of their own.")

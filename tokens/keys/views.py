@@ -16,7 +16,7 @@ from accounts import branches, stepup
 from accounts.models import Entity
 from accounts.pages import account_trail, ask, posted, show, shown_as
 from accounts.permissions import Capability
-from accounts.standing import standing_of
+from accounts.standing import standing_at, standing_of
 from accounts.views import entity_page
 from tokens.keys import lifecycle
 from tokens.keys.board import Place, board_of, place_of
@@ -41,18 +41,19 @@ LABELS = {
 @require_safe
 def developers(request: HttpRequest, entity_id: str) -> HttpResponse:
     """How a system connects with what this entity has: its integration keys, and the guide (S4-1)."""
-    entity = Entity.objects.get_permitted(request.user, Capability.ENTITY_VIEW, entity_id=entity_id)
-    context = entity_page(request, entity, "developers")
-    held = context["held"]
+    standing = standing_at(request.user, Capability.ENTITY_VIEW, entity_id=entity_id)
+    entity, held = standing.entity, standing.held
+    context = entity_page(request, entity, "developers", standing=standing) | section_of(request, standing)
     if entity.is_merchant and Capability.KEY_VIEW in held:
-        mode = _mode(request)
+        mode, table = _mode(request), context["sdk"]["table"]
+        board = board_of(entity, mode, held=held, stopped=standing.is_stopped, beside=table.page)
+        table.evidence = board.evidence
         context |= {
-            "board": board_of(entity, mode, held=held, stopped=context["is_stopped"]),
+            "board": board,
             "mode": mode,
             "modes": Token.Mode.choices,
             "can_edit_keys": Capability.KEY_EDIT in held,
         }
-    context |= section_of(request, context["standing"])
     return render(request, "tokens/developers.html", context)
 
 

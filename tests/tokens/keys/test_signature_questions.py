@@ -142,7 +142,14 @@ def test_a_question_says_exactly_what_it_is_about(house: House, path):
 
 @pytest.mark.parametrize(
     ("header", "text"),
-    [("webhook_id", "a.b"), ("webhook_id", "\xff"), ("webhook_id", "a b"), ("webhook_id", "x" * 129)]
+    [
+        ("webhook_id", ""),
+        ("webhook_timestamp", ""),
+        ("webhook_id", "a.b"),
+        ("webhook_id", "\xff"),
+        ("webhook_id", "a b"),
+        ("webhook_id", "x" * 129),
+    ]
     + [("webhook_timestamp", text) for text in ("x", "-1", "1.5", "01", "9" * 5_000)],
 )
 def test_a_header_that_cannot_be_signed_is_refused_with_a_sentence(house: House, header, text):
