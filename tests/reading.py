@@ -121,7 +121,8 @@ def client_of(user: User | None, **options: bool) -> Client:
 def give_reasons(client: Client) -> None:
     """Let a reason hold, in the session of `client`, for every entity and for the Django admin."""
     session = client.session
-    places = [support.DESK, *Entity.objects.values_list("entity_id", flat=True)]
+    people = User.objects.values_list("person_id", flat=True)
+    places = [support.DESK, *people, *Entity.objects.values_list("entity_id", flat=True)]
     session[support.REASONS] = dict.fromkeys(places, time() + support.LASTS)
     session.save()
 

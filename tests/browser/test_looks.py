@@ -23,9 +23,7 @@ DESKTOP, PHONE = {"width": 1440, "height": 900}, {"width": 390, "height": 844}
 LONG = "W" * 80
 ODD_NAMES = {
     "long": LONG,
-    "words": "Ein sehr langer Name mit vielen Wörtern, der auf keinen Bildschirm passen will ...",
     "arabic": "مقهى الشفق للقهوة والحلويات",
-    "hebrew": "קפה זריחה 24/7 (ראשי)",
     "emoji": "☕️ Aurora 👩🏽‍🍳 Coffee",
 }
 
@@ -114,7 +112,7 @@ def test_the_verbs_of_a_token_as_pages(busy, visit, axe):
 
 def test_the_verbs_of_an_entity_as_pages(busy, platform, visit, axe):
     paths = [reverse(f"accounts:{verb}", args=[busy.merchant.entity_id]) for verb in ("add", "edit", "move", "suspend")]
-    entities.suspend(busy.company, by=SETUP)
+    entities.suspend(busy.company, by=busy.administrator)
     paths += [reverse("accounts:reactivate", args=[busy.company.entity_id]), busy.merchant.get_absolute_url()]
     check(visit(busy.administrator), axe, paths)
     make_entity("partner", "Southgate Acquiring")
