@@ -9,6 +9,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from accounts import tree
+from accounts.events import EventType
 from accounts.models import Entity, Membership, User
 from accounts.permissions import Role
 from tests.bench import bulk
@@ -146,10 +147,11 @@ def _load_tokens(merchants: list[int], count: int) -> None:
                 f"{WORDS[number % len(WORDS)]} terminal {number}",
                 "",
                 bulk.moment(now - timedelta(minutes=number)),
-                bulk.moment(now - timedelta(seconds=number)),
+                None if number % 25 == 0 else bulk.moment(now - timedelta(seconds=number)),
+                bulk.moment(now + timedelta(days=number % 90, hours=1)) if number % 10 == 0 else None,
             )
 
-    bulk.load("tokens_token", [*columns.split(), "created_at", "last_used_at"], rows())
+    bulk.load("tokens_token", [*columns.split(), "created_at", "last_used_at", "expires_at"], rows())
 
 
 def _load_usage(merchants: int) -> None:
@@ -170,15 +172,27 @@ def _load_usage(merchants: int) -> None:
 
 
 def _load_events(count: int) -> None:
-    """Write a renaming of one entity after the other; nobody looks whether the chain holds."""
+    """Write a year of events: of each kind some, a few kinds often and most of them rarely. Nobody checks the chain."""
     entities = list(Entity.objects.order_by("pk").values_list("pk", "entity_id"))
+    often, kinds = ["entity.renamed", "token.created", "session.started", "key.read"], EventType.values
     columns = "number at type actor_label entity_id target details origin request_id mac"
-    now = bulk.moment(timezone.now())
+    now = timezone.now()
+    step = timedelta(days=365) / max(count, 1)
     bulk.load(
         "accounts_auditevent",
         columns.split(),
         (
-            (number, now, "entity.renamed", "bench", *entities[number * 7 % len(entities)], "{}", "", "", bytes(32))
+            (
+                number,
+                bulk.moment(now - step * (count - number)),
+                kinds[number // 500 % len(kinds)] if number % 500 == 0 else often[number % 4],
+                "bench",
+                *entities[number * 7 % len(entities)],
+                "{}",
+                "",
+                "",
+                bytes(32),
+            )
             for number in range(1, count + 1)
         ),
     )

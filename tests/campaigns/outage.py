@@ -210,6 +210,9 @@ def run(folder: Path, ways: dict[str, Way], *, seconds: float) -> list[Report]:
     for name, way in ways.items():
         if way.begins_away:
             way.away()
+        # A journal that tells of events has to be held against the database before anything is served, and one that
+        # is away at the start cannot be asked.
+        settings["KEYHOUSE_AUDIT_JOURNAL"] = str(folder / f"{name}.journal")
         with processes.portal(folder, workers=2, threads=5, **settings) as server:
             reports.append(Watch(server.port, stage.question(secret, gateway)).over(name, way, seconds))
     return reports
