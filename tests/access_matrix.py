@@ -25,6 +25,7 @@ portal:merchants_export                 GET   200 200 200 200 200 200 200 200 20
 add_merchant                            GET   200 403 200 403 403 403 403 403 403 302
 add_merchant                            POST  302 403 302 403 403 403 403 403 403 302
 portal:activity                         GET   200 200 200 200 200 200 200 200 200 302
+portal:activity_export                  GET   200 200 200 200 200 200 200 200 200 302
 portal:settings                         GET   200 200 200 200 200 200 200 200 200 302
 portal:account                          GET   200 200 302 302 302 302 302 302 302 302
 portal:entity                           GET   200 200 200 200 200 200 404 200 404 302
@@ -55,6 +56,7 @@ invitation                              GET   302 302 302 302 302 302 302 302 30
 accept_invitation                       GET   404 404 404 404 404 404 404 404 404 404
 accept_invitation                       POST  404 404 404 404 404 404 404 404 404 404
 accounts:activity                       GET   200 200 200 200 200 200 404 403 404 302
+accounts:activity_export                GET   200 200 200 200 200 200 404 403 404 302
 accounts:add_top                        GET   200 403 403 403 403 403 403 403 403 302
 accounts:add_top                        POST  302 403 403 403 403 403 403 403 403 302
 accounts:add                            GET   200 403 200 200 403 403 404 403 404 302
@@ -80,6 +82,8 @@ tokens:my_sdk_tokens                    GET   200 200 200 200 200 200 200 200 20
 tokens:fleet                            GET   200 200 200 200 200 200 404 403 404 302
 tokens:fleet_issue                      GET   200 403 200 200 200 403 404 403 404 302
 tokens:fleet_issue                      POST  200 403 200 200 200 403 404 403 404 302
+tokens:fleet_recall                     GET   200 403 200 200 200 403 404 403 404 302
+tokens:fleet_recall                     POST  302 403 302 302 302 403 404 403 404 302
 tokens:lost_device                      GET   200 200 200 200 200 403 200 403 404 302
 tokens:lost_device                      POST  302 302 302 302 302 403 302 403 404 302
 tokens:detail                           GET   200 200 200 200 200 200 404 404 404 302

@@ -13,7 +13,7 @@ from django.db import connection
 from django.test import TransactionTestCase
 from playwright.sync_api import ConsoleMessage, Page
 
-from accounts import audit_triggers
+from accounts import audit_triggers, journal
 from tokens import usage
 from tokens.gateway import authorize
 
@@ -37,6 +37,11 @@ def _stay_here(event: str, arguments: tuple) -> None:
 
 
 sys.addaudithook(_stay_here)
+
+
+def pytest_xdist_auto_num_workers() -> int:
+    """Run one process more than there are cores: many tests wait for a browser, a server or a clock."""
+    return len(os.sched_getaffinity(0)) + 1 if hasattr(os, "sched_getaffinity") else (os.cpu_count() or 1) + 1
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -69,8 +74,10 @@ def _audit_log_can_be_emptied_between_tests() -> Iterator[None]:
 
 @pytest.fixture(autouse=True)
 def _fresh_counts() -> None:
-    """Forget what other tests counted and made the log say: sign-in attempts, the use of tokens, faults."""
+    """Forget what other tests counted and made the log say: sign-in attempts, the use of tokens, faults, events."""
     cache.clear()
+    for path in journal.files():
+        path.unlink()
     usage._counter.__init__()
     authorize._said_at.clear()
 

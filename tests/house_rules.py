@@ -25,6 +25,7 @@ WRITERS = (
     "tokens/lifecycle.py",
     "tokens/keys/lifecycle.py",
     "tokens/sdk/lifecycle.py",
+    "tokens/sdk/recall.py",
     "portal/demo",
 )
 TREE_VERBS = {"move_to", "insert_node", "insert_at", "rebuild", "partial_rebuild", "delay_mptt_updates", "move_node"}
@@ -34,6 +35,7 @@ BARE_SAVE_ALLOWED: dict[str, str] = {
     "accounts/signin/factors.py: removed.delete": "what somebody removed must open nothing; the event stays",
     "accounts/signin/sessions.py: ended.delete": "a session is no record, and one that is over must not come back",
     "accounts/signin/sessions.py: Session.objects.filter(pk=at_rest(key)).delete": "the same, for the present one",
+    "accounts/signin/sessions.py: over.delete": "the same, for those that are over",
     "accounts/signin/passwords.py: too_old.delete": "the hash of a password is kept no longer than it is compared with",
     "accounts/signin/factors.py: left.delete": "the same, for all of a person's factors at once",
     "accounts/members.py: ended.delete": "what overlooks a mark of the end would let somebody in; the log remembers",

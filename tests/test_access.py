@@ -28,7 +28,8 @@ from tokens.keys.slots import SLOTS
 from tokens.models import Token
 
 WRITTEN_BY_GET = {"accounts_session", "accounts_auditevent"}
-"""A look at the sign-in page may store a session; a look in the Django admin is an audit event. Nothing else."""
+"""A look at the sign-in page may store a session; a look in the Django admin, or at the activity log, is an audit
+event, and the session remembers it for a while. Nothing else."""
 
 
 MISSING_ENTITY, MISSING_KEY = "mer_0000000000000000", "0000000000000000"
@@ -161,10 +162,10 @@ def admin_address(name: str, world: dict, merchant: Entity | None) -> str:
     return reverse(name)
 
 
-ABOUT_AN_ENTITY = "branch users activity add edit move suspend reactivate invite import_below"
+ABOUT_AN_ENTITY = "branch users activity activity_export add edit move suspend reactivate invite import_below"
 BY_ENTITY = {f"accounts:{verb}" for verb in ABOUT_AN_ENTITY.split()}
 BY_ENTITY |= {f"tokens:{name}" for name in ("key_promote", "key_signature", "add_sdk", "fleet", "fleet_issue")}
-BY_ENTITY |= {"tokens:lost_device"}
+BY_ENTITY |= {"tokens:lost_device", "tokens:fleet_recall"}
 ASKED = {"tokens:fleet_issue": "?all=1"}
 """URL -> what its address says besides, where there is nothing to ask about otherwise."""
 BY_SLOT = {
@@ -194,11 +195,12 @@ def typed(name: str, world: dict) -> dict[str, str]:
     """Return what somebody who may do it would send in the form of the URL `name`."""
     wanted = {"mode": "live", "alias": "New", "permissions": ["customer.view"]}
     wanted["form_key"] = "7b1a3e0e-5d6e-4b6e-9f9a-0a4c0f3b1c2d"
+    confirmed = {"confirmed": "yes", "form_key": wanted["form_key"]}
     return {
         "accounts:add": {"kind": "channel", "name": "Pop-up shop"},
         "accounts:add_top": {"kind": "partner", "name": "Westfield Payments"},
-        "accounts:import_below": {"content": "name,kind\nPop-up shop,channel", "confirmed": "yes"},
-        "accounts:import_at_top": {"content": "name,kind\nWestfield,partner", "confirmed": "yes"},
+        "accounts:import_below": {"content": "name,kind\nPop-up shop,channel"} | confirmed,
+        "accounts:import_at_top": {"content": "name,kind\nWestfield,partner"} | confirmed,
         "accounts:edit": {"name": "Aurora Coffee Roasters"},
         "accounts:move": {"destination": "Northwind Payments"},
         "accounts:invite": {"email": "new@test.example", "role": "viewer"},

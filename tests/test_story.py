@@ -75,9 +75,10 @@ def find_merchant(page: Page, stage: Stage) -> None:
 
 
 def create_token(page: Page, alias: str) -> str:
-    """S0-21 ... S0-29: create, see once, copy, download, confirm; return the token."""
+    """S0-21 ... S0-29, S1-13: create one that may pay, see once, copy, download, confirm; return the token."""
     page.get_by_role("link", name="Add API token").first.click()
     page.get_by_label("Alias (optional)").fill(alias)
+    page.get_by_role("group", name="Presets").get_by_role("button", name="Write").click()
     page.get_by_role("button", name="Create API token").click()
     dialog = page.get_by_role("dialog")
     expect(dialog.get_by_text("Important")).to_be_visible()

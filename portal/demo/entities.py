@@ -164,7 +164,9 @@ def _add(world: World, kind: str, name: str, *, under: Entity | None) -> Entity:
 
 def _suspend(world: World, entity: Entity) -> None:
     at, by = world.ago(world.rng.uniform(3, 9)), world.people["platform"]
-    Entity.objects.filter(pk=entity.pk).update(status=Entity.Status.SUSPENDED, suspended_at=at)
+    Entity.objects.filter(pk=entity.pk).update(
+        status=Entity.Status.SUSPENDED, suspended_at=at, suspended_by_platform=True
+    )
     entity.status, entity.suspended_at = Entity.Status.SUSPENDED, at
     details = {"reason": "Contract under review."}
     world.history.note(at, AuditEvent.Type.ENTITY_SUSPENDED, by=by, entity=entity, target=entity.entity_id, **details)

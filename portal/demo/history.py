@@ -2,8 +2,11 @@
 
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import partial
 
-from accounts import audit
+from django.db import transaction
+
+from accounts import audit, journal
 from accounts.models import AuditEvent, Entity, User
 
 
@@ -49,6 +52,7 @@ class History:
             row.request_id = f"{number:032x}" if row.origin else ""
             row.mac = mac = audit.chain(mac, row)
         AuditEvent.objects.bulk_create(self.events, batch_size=500)
+        transaction.on_commit(partial(journal.write, self.events), robust=True)
         return len(self.events)
 
 

@@ -153,7 +153,7 @@ def test_the_content_policy_allows_nothing_inline_and_nothing_foreign(client, me
 @pytest.mark.parametrize(("cookie", "drawn"), [("dark", "dark"), ("light", "light"), ("", None), ('"><script>', None)])
 def test_the_page_is_drawn_in_the_theme_that_was_chosen(client, cookie, drawn):
     """The server draws the choice, so that nothing flickers; a forged one is not heard."""
-    client.cookies["theme"] = cookie
+    client.cookies["keyhouse-theme"] = cookie
     for url in (reverse("portal:settings"), "/nowhere"):
         assert read(client.get(url)).one("html").attributes.get("data-bs-theme") == drawn, url
 
