@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Container, Set
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Self, cast
 
 from django.core.exceptions import PermissionDenied
 from django.db import connection
@@ -132,7 +132,9 @@ class EntityQuerySet(ScopedQuerySet, TreeQuerySet):
 
     def merchant_of(self, entity: Entity) -> Entity | None:
         """Return the merchant that `entity` is or belongs to; None where it stands above the merchants."""
-        return entity if entity.is_merchant else self.above(entity).filter(kind="merchant").first()
+        if entity.is_merchant:
+            return entity
+        return cast("Entity | None", self.above(entity).filter(kind="merchant").first())
 
     def _above(self, **lookup: object) -> Self:
         position = self._entities().filter(**lookup)
