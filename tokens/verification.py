@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 from tokens import digests
 from tokens.formats import TOKEN_LENGTH, Presented, parse
-from tokens.rows import Asking, Row, read
+from tokens.rows import Asking, Row, read, read_alone
 
 GOOD = "good"
 """The one reason that lets a request through."""
@@ -67,7 +67,7 @@ def authenticate_gateway(
     if asked is None:
         return None, None
     row, other = read(asked.key_id, client.key_id if client else "", entity=entity)
-    if not _matches(asked, row, digests.gateways_digest) or row is None or _ended(row):
+    if not _matches(asked, row, digests.gateways_digest) or row is None or _is_over(row):
         return None, None
     return row, other
 
@@ -116,16 +116,8 @@ def decide(
 
 def _let_through(row: Row, gateway: int) -> Decision:
     expires_at = _moment(row.expires_at) if row.expires_at else None
-    about = (
-        row.key_id,
-        row.mode,
-        row.entity or "",
-        row.scope,
-        expires_at,
-        row.kind,
-        row.terminal or "",
-        row.person or "",
-    )
+    merchant, terminal, person = row.subject.split(" ") if row.kind == "sdk" else (row.subject, "", "")
+    about = (row.key_id, row.mode, merchant, row.scope, expires_at, row.kind, terminal, person)
     return Decision(GOOD, row.pk, gateway, *about)
 
 
@@ -142,7 +134,7 @@ def reason_for(
     presented = parse(client)
     if presented is None:
         return "malformed"
-    _same, row = read(presented.key_id, presented.key_id, entity=entity)
+    row = read_alone(presented.key_id, entity=entity)
     return _judge(presented, row, permission=permission, mode=mode, entity=entity, caller=caller, kinds=kinds)
 
 
@@ -161,19 +153,23 @@ def _judge(
         return "unknown"
     if not is_same:
         return "digest" if row.digest else row.status
-    if ended := _ended(row) or ("suspended" if row.is_suspended else "person" if row.is_orphaned else ""):
-        return ended
+    if row.status != "active":
+        return row.status
+    if _is_over(row):
+        return "expired"
+    if row.hindrance and row.hindrance != "entity":
+        return row.hindrance
     if row.kind not in kinds:
         return "kind"
-    return _overstepped(row, permission=permission, mode=mode, entity=entity, caller=caller) or GOOD
+    return _overstepped(row, permission=permission, mode=mode, caller=caller) or GOOD
 
 
-def _overstepped(row: Row, *, permission: str, mode: str, entity: str, caller: str) -> str:
+def _overstepped(row: Row, *, permission: str, mode: str, caller: str) -> str:
     """Return what the request asks for that the good credential in `row` may not do; empty where it may."""
     if mode and mode != row.mode:
         return "mode"
-    if entity and not row.covers_entity:
-        return "entity"
+    if row.hindrance:
+        return row.hindrance
     if row.networks and not _is_inside(caller, row.networks):
         return "network"
     held = _permissions(row.scope)
@@ -212,10 +208,8 @@ def _matches(
     return same and row is not None and row.kind == presented.kind and row.mode == presented.mode
 
 
-def _ended(row: Asking | Row) -> str:
-    if row.status != "active":
-        return row.status
-    return "expired" if row.expires_at is not None and _moment(row.expires_at) <= datetime.now(UTC) else ""
+def _is_over(row: Asking | Row) -> bool:
+    return row.expires_at is not None and _moment(row.expires_at) <= datetime.now(UTC)
 
 
 def _moment(stored: datetime | str) -> datetime:

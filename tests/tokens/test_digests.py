@@ -27,6 +27,13 @@ def test_a_digest_is_the_hmac_of_key_id_and_secret_under_its_pepper(peppers, num
     assert len(expected) == 32
 
 
+@given(pepper=st.binary(min_size=1, max_size=200))
+def test_a_pepper_of_any_length_is_a_key_of_hmac(pepper):
+    """RFC 2104, section 2: shorter than a block of the hash, as long, and longer, where it is hashed first."""
+    token = mint("api", "live")
+    assert digests._digest(token, pepper) == hmac.digest(pepper, f"{token.key_id}.{token.secret}".encode(), "sha256")
+
+
 def test_each_pepper_gives_another_digest(peppers):
     token = mint("api", "live")
     assert len({digests.digest(token, number) for number in peppers}) == len(peppers)
