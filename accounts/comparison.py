@@ -7,8 +7,8 @@ nor a later cut hides anything (PCI DSS 4.0: 10.3.2, 10.3.4).
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
-from itertools import islice
 
+from accounts.batches import in_batches
 from accounts.events import EventType
 from accounts.journal import CHECKED, LOST, RESTORED, Line, files, lines_of, moment_of
 from accounts.models import AuditEvent
@@ -90,7 +90,7 @@ def compare() -> Comparison:
     """Hold every line against the event of its number. The journal is read first: a line is younger than its event."""
     found = Comparison()
     lines = enumerate((line for path in files() for line in lines_of(path)), start=1)
-    while batch := list(islice(lines, BATCH)):
+    for batch in in_batches(lines, BATCH):
         known = _known(line for _, line in batch if line)
         for place, line in batch:
             found.count += 1
@@ -122,7 +122,7 @@ def _missing(is_genuine: Callable[[int], bool]) -> tuple[int, dict[tuple[int, st
     missing: dict[tuple[int, str], Line] = {}
     end = AuditEvent.objects.order_by("-number").values_list("number", flat=True).first() or 0
     lines = (line for path in reversed(files()) for line in lines_of(path, backwards=True))
-    while batch := list(islice(lines, BATCH)):
+    for batch in in_batches(lines, BATCH):
         known = _known(line for line in batch if line)
         for line in batch:
             if line is None or line.type == LOST:

@@ -9,6 +9,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 LONGEST_NAME = 80
+LONGEST_REASON = 200
 
 _JOINERS = {"\u200c", "\u200d"}
 """Needed inside Persian, Indic and emoji; between or beside plain letters they only make two names look like one."""

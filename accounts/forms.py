@@ -7,7 +7,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from accounts import imports
-from accounts.fields import NameField, clean_text
+from accounts.fields import LONGEST_REASON, NameField, clean_text
 from accounts.models import NESTING, Entity, User
 from accounts.permissions import Capability
 
@@ -103,7 +103,7 @@ class ReasonForm(forms.Form):
         label=gettext_lazy("Reason (optional)"),
         required=False,
         help_text=gettext_lazy("Kept in the activity log."),
-        widget=forms.TextInput(attrs={"maxlength": 200, "autocomplete": "off", "dir": "auto"}),
+        widget=forms.TextInput(attrs={"maxlength": LONGEST_REASON, "autocomplete": "off", "dir": "auto"}),
     )
 
     def __init__(self, *args, **kwargs) -> None:
@@ -111,7 +111,7 @@ class ReasonForm(forms.Form):
         self.fields["reason"].validators = []
 
     def clean_reason(self) -> str:
-        return clean_text(self.cleaned_data["reason"], longest=200)
+        return clean_text(self.cleaned_data["reason"], longest=LONGEST_REASON)
 
 
 class ImportForm(forms.Form):

@@ -16,6 +16,7 @@ from django.core.exceptions import ValidationError
 from django.utils.translation import gettext as _
 
 from accounts import audit, tree
+from accounts.batches import in_batches
 from accounts.fields import clean_text
 from accounts.models import AuditEvent, Entity, User
 from accounts.public_ids import new_entity_id
@@ -26,8 +27,6 @@ MOST_ROWS = 10_000
 MOST_BYTES = 2_000_000
 SEPARATORS = (",", ";", "\t")
 ENTITY_ID = re.compile(r"[a-z]{3}_[0-9A-Za-z]{16}", re.ASCII)
-CHUNK = 500
-"""Entity IDs that are looked up at once: as many as any SQLite takes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -273,8 +272,6 @@ def _shown(text: str) -> str:
 
 def _existing(entity_ids: set[str], under: Entity | None) -> dict[str, Entity]:
     """Return those of the entities that stand at or below `under` (None: anywhere), by their entity ID."""
-    ordered, found = sorted(entity_ids), {}
     among = Entity.objects.below(under) if under else Entity.objects.all()
-    for start in range(0, len(ordered), CHUNK):
-        found |= {entity.entity_id: entity for entity in among.filter(entity_id__in=ordered[start : start + CHUNK])}
-    return found
+    chunks = in_batches(sorted(entity_ids))
+    return {entity.entity_id: entity for chunk in chunks for entity in among.filter(entity_id__in=chunk)}

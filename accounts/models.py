@@ -64,7 +64,7 @@ class Entity(MPTTModel):
             models.Index(fields=["tree_id", "lft"], name="entity_position"),
             models.Index("parent", Lower("name"), name="entity_children_by_name"),
             models.Index("kind", Lower("name"), name="entity_kind_by_name"),
-            models.Index(fields=["tree_id", "lft"], name="entity_suspended", condition=Q(status="suspended")),
+            models.Index("tree_id", "lft", "rght", "status", name="entity_stopped", condition=Q(status="suspended")),
         ]
         constraints = [
             models.CheckConstraint(

@@ -2,12 +2,8 @@
 
 import csv
 from collections.abc import Iterable, Iterator, Sequence
-from itertools import islice
-from typing import TypeVar
 
 from django.http import StreamingHttpResponse
-
-Row = TypeVar("Row")
 
 FORMULA = ("=", "+", "-", "@", "\t", "\r", "\0")
 """A cell that begins so is run as a formula by spreadsheets (OWASP, CSV injection)."""
@@ -24,13 +20,6 @@ def stream(name: str, header: Sequence[str], rows: Iterable[Sequence[str]]) -> S
     """Answer with `rows` below `header` as the file `name`, each row sent as it is made."""
     headers = {"Content-Disposition": f'attachment; filename="{name}"'}
     return StreamingHttpResponse(_lines(header, rows), content_type="text/csv; charset=utf-8", headers=headers)
-
-
-def in_batches(rows: Iterable[Row], size: int) -> Iterator[list[Row]]:
-    """Yield `rows` in lists of `size`, the last one shorter: what belongs to them is asked for once a list."""
-    rows = iter(rows)
-    while batch := list(islice(rows, size)):
-        yield batch
 
 
 def harmless(cell: str) -> str:

@@ -16,7 +16,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from accounts import audit
-from accounts.fields import clean_text
+from accounts.fields import LONGEST_REASON, clean_text
 from accounts.models import AuditEvent, Entity, User
 from accounts.permissions import Role
 from accounts.questions import Question
@@ -33,7 +33,7 @@ DESK = ""
 DESK_REASON, TOLD = "desk_reason", "told"
 """Where the session keeps the words of that reason, and which merchants have read it, as in REASONS."""
 
-SHORTEST, LONGEST = 8, 200
+SHORTEST = 8
 """Characters of a reason: more than a dot, less than a story."""
 
 
@@ -45,11 +45,11 @@ class ReasonForm(Question):
     reason = forms.CharField(
         label=gettext_lazy("Reason"),
         help_text=gettext_lazy("Such as the number of a ticket. The merchant reads it in the activity log."),
-        widget=forms.TextInput(attrs={"maxlength": LONGEST, "autocomplete": "off", "dir": "auto"}),
+        widget=forms.TextInput(attrs={"maxlength": LONGEST_REASON, "autocomplete": "off", "dir": "auto"}),
     )
 
     def clean_reason(self) -> str:
-        reason = clean_text(self.cleaned_data["reason"], longest=LONGEST)
+        reason = clean_text(self.cleaned_data["reason"], longest=LONGEST_REASON)
         if len(reason) < SHORTEST:
             raise forms.ValidationError(_("Say in a few words why you look at this."), code="short")
         return reason

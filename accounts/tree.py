@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from django.db import connection, transaction
 from django.utils.translation import gettext as _
 
+from accounts.batches import in_batches
 from accounts.models import NESTING, Entity
 from accounts.refusals import Refused
 
@@ -77,8 +78,7 @@ def graft(nodes: Sequence[Entity], parents: Sequence[Entity | int | None]) -> No
 
 def _anchors(keys: set[int]) -> dict[int, Entity]:
     """Return the stored parents of grafts as they are now, under the lock, by their primary keys."""
-    ordered = sorted(keys)
-    chunks = [ordered[start : start + 500] for start in range(0, len(ordered), 500)]  # as many as any SQLite takes
+    chunks = in_batches(sorted(keys))
     found = {entity.pk: entity for chunk in chunks for entity in Entity.objects.filter(pk__in=chunk)}
     if len(found) < len(keys):
         raise Misplaced(_("An entity below which you add does not exist any more."))

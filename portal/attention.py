@@ -89,7 +89,7 @@ def asked_less(user: User, *, tokens: int, are_too_many: bool) -> Promise | str:
     """Return the sentence about what was not looked for among so many tokens; empty where everything was."""
     if are_too_many:
         return ASKED_LESS["very_many"]
-    return ASKED_LESS["by_entity"] if tokens > FEW and UsageTotal.objects.tell_all(user) else ""
+    return ASKED_LESS["by_entity"] if _by_entity(user, tokens) else ""
 
 
 def attention_of(user: User, *, tokens: int, are_too_many: bool) -> tuple[list[Group], int]:
@@ -99,11 +99,16 @@ def attention_of(user: User, *, tokens: int, are_too_many: bool) -> tuple[list[G
     """
     found = {"suspended": _stopped(user)}
     found |= {"expiring": next_to_expire(user)} if are_too_many else waiting(user)
-    by_token = tokens <= FEW or not UsageTotal.objects.tell_all(user)
+    by_token = not _by_entity(user, tokens)
     found["refused"] = refused_tokens(user) if by_token else refused_entities(user, are_many=are_too_many)
     found["people"] = _without_second_factor(user)
     groups = [Group(name, kind, found[name]) for name, kind in KINDS.items() if name in found and found[name].rows]
     return groups, (found["expired"].total or 0) if "expired" in found else 0
+
+
+def _by_entity(user: User, tokens: int) -> bool:
+    """Whether what is refused often among `user`'s so many tokens is looked for by entity."""
+    return tokens > FEW and UsageTotal.objects.tell_all(user)
 
 
 def _stopped(user: User) -> Found:

@@ -10,9 +10,9 @@ from django.db.models.functions import Lower
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
+from accounts.batches import in_batches
 from accounts.models import Entity, User
 from accounts.permissions import Capability
-from accounts.spreadsheets import in_batches
 from tokens.evidence import traffic_below
 from tokens.models import Token
 

@@ -9,8 +9,10 @@ import secrets
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import TypeVar
 
 from django.db import transaction
+from django.db.models import Model, QuerySet
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
@@ -28,6 +30,7 @@ from tokens.keys import lifecycle as keys
 from tokens.models import SharedKey, Token
 
 Status = Token.Status
+Found = TypeVar("Found", bound=Model)
 
 UNDOES: dict[str, set[EventType]] = {
     EventType.ENTITY_REACTIVATED: {EventType.ENTITY_SUSPENDED},
@@ -88,6 +91,13 @@ def must_be_acknowledged(number: int) -> str:
 
 class _Unknown(Exception):
     """The target is not in the database."""
+
+
+def _find(rows: QuerySet[Found], **lookup: str) -> Found:
+    found = rows.filter(**lookup).first()
+    if found is None:
+        raise _Unknown
+    return found
 
 
 def replay(*, by: audit.Actor) -> Replay:
@@ -164,9 +174,7 @@ def _why() -> str:
 
 
 def _suspend(line: Line, by: audit.Actor) -> bool:
-    entity = Entity.objects.filter(entity_id=line.target).first()
-    if entity is None:
-        raise _Unknown
+    entity = _find(Entity.objects.all(), entity_id=line.target)
     if not entity.is_suspended:
         entities.suspend(entity, by=by, reason=_why())
         return True
@@ -174,9 +182,7 @@ def _suspend(line: Line, by: audit.Actor) -> bool:
 
 
 def _disable(line: Line, by: audit.Actor) -> bool:
-    person = User.objects.filter(person_id=line.target).first()
-    if person is None:
-        raise _Unknown
+    person = _find(User.objects.all(), person_id=line.target)
     if person.is_active:
         people.disable(person, by=by, reason=_why())
         return True
@@ -184,9 +190,7 @@ def _disable(line: Line, by: audit.Actor) -> bool:
 
 
 def _withdraw(line: Line, by: audit.Actor) -> bool:
-    invitation = Invitation.objects.filter(invitation_id=line.target).first()
-    if invitation is None:
-        raise _Unknown
+    invitation = _find(Invitation.objects.all(), invitation_id=line.target)
     if invitation.ended_at is None:
         invitations.withdraw(invitation, by=by)
         return True
@@ -194,10 +198,7 @@ def _withdraw(line: Line, by: audit.Actor) -> bool:
 
 
 def _token(key_id: str) -> Token:
-    token = Token.objects.select_related("entity").filter(key_id=key_id).first()
-    if token is None:
-        raise _Unknown
-    return token
+    return _find(Token.objects.select_related("entity"), key_id=key_id)
 
 
 def _deactivate(line: Line, by: audit.Actor) -> bool:

@@ -105,15 +105,14 @@ def lose(terminal: Entity, *, by: audit.Actor, reason: str = "") -> int:
     told = {"reason": _("Lost device: %(reason)s") % {"reason": reason} if reason else _("Lost device")}
     ended: list[Token] = []
     with transaction.atomic():
+        active = active_of(terminal).select_related("entity").order_by("pk")
         # Again until none is left: a rotation that was under way has made a successor meanwhile.
-        while found := list(active_of(terminal).select_for_update(no_key=True).order_by("pk")):
-            keys = [token.pk for token in found]
-            Token.objects.filter(pk__in=keys, status=Status.ACTIVE).update(status=Status.INACTIVE, **stamp(by))
+        while found := list(active.select_for_update(no_key=True, of=("self",))):
+            _deactivate(found, by)
             ended += found
         if not ended:
             raise Refused(_("“%(name)s” has no active SDK token any more.") % {"name": terminal.name})
-        events = [(terminal, token.key_id, {"alias": token.alias} | told) for token in ended]
-        audit.record_all(Event.TOKEN_DEACTIVATED, events, by=by)
+        _tell(ended, told, by)
     return len(ended)
 
 
@@ -128,10 +127,18 @@ def end_without_access(person: User, by: audit.Actor, **_more: object) -> int:
     found = active.select_related("entity").select_for_update(no_key=True, of=("self",)).order_by("pk")
     ended = [token for token in found if not owners.may_have_own(person, token.entity)]
     if ended:
-        Token.objects.filter(pk__in=[token.pk for token in ended], status=Status.ACTIVE).update(
-            status=Status.INACTIVE, **stamp(by)
-        )
+        _deactivate(ended, by)
         told = {"reason": _("%(person)s has no role here any more that lets them have SDK tokens") % {"person": person}}
-        events = [(token.entity, token.key_id, {"alias": token.alias} | told) for token in ended]
-        audit.record_all(Event.TOKEN_DEACTIVATED, events, by=by)
+        _tell(ended, told, by)
     return len(ended)
+
+
+def _deactivate(tokens: list[Token], by: audit.Actor) -> None:
+    keys = [token.pk for token in tokens]
+    Token.objects.filter(pk__in=keys, status=Status.ACTIVE).update(status=Status.INACTIVE, **stamp(by))
+
+
+def _tell(tokens: list[Token], told: dict[str, str], by: audit.Actor) -> None:
+    """Record that each of `tokens` was deactivated: last of all, because it takes the lock of the whole log."""
+    events = [(token.entity, token.key_id, {"alias": token.alias} | told) for token in tokens]
+    audit.record_all(Event.TOKEN_DEACTIVATED, events, by=by)

@@ -12,6 +12,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from accounts import audit
+from accounts.batches import in_batches
 from accounts.models import AuditEvent, Entity
 from accounts.refusals import Refused
 from tokens import owners
@@ -22,8 +23,6 @@ Status = Token.Status
 
 LATELY = timedelta(hours=24)
 """How long ago a token was made at most that counts as one of a lost answer; later it may be on its device, waiting."""
-CHUNK = 500
-"""Tokens that are changed by one statement: as many as any SQLite takes."""
 
 
 def never_used(terminals: QuerySet[Entity]) -> QuerySet[Token]:
@@ -51,8 +50,7 @@ def recall(fleet: Entity, terminals: QuerySet[Entity], *, by: audit.Actor, reaso
         if not ended:
             raise Refused(_("No token was issued here in the last 24 hours that was never used. Nothing was changed."))
         fields = {"status": Status.REVOKED, "digest": None, "ended_at": now} | stamp(by)
-        for start in range(0, len(ended), CHUNK):
-            keys = [token.pk for token in ended[start : start + CHUNK]]
+        for keys in in_batches(token.pk for token in ended):
             Token.objects.filter(pk__in=keys, status=Status.ACTIVE, last_used_at=None).update(**fields)
         events = [(token.entity, token.key_id, {"alias": token.alias} | told) for token in ended]
         audit.record_all(AuditEvent.Type.TOKEN_DEACTIVATED, events, by=by)

@@ -3,10 +3,9 @@
 from argparse import ArgumentParser
 from typing import Any
 
+from accounts.fields import LONGEST_REASON
 from portal.management.operators import OperatorCommand, named_token, typed
 from tokens import lifecycle
-
-LONGEST_REASON = 200
 
 
 class Command(OperatorCommand):

@@ -5,11 +5,10 @@ from typing import Any
 
 from django.core.management.base import CommandError
 
+from accounts.fields import LONGEST_REASON
 from portal.management.operators import WRONG_USE, OperatorCommand, typed
 from portal.replay import acknowledge as stand_for
 from portal.replay import replay
-
-LONGEST_REASON = 200
 
 
 class Command(OperatorCommand):

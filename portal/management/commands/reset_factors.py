@@ -6,12 +6,11 @@ from typing import Any
 from django.core.management.base import CommandError
 from django.db import transaction
 
+from accounts.fields import LONGEST_REASON
 from accounts.models import User
 from accounts.refusals import Refused
 from accounts.signin import factors, notices, sessions
 from portal.management.operators import OperatorCommand, typed
-
-LONGEST_REASON = 200
 
 
 class Command(OperatorCommand):
