@@ -5,11 +5,11 @@ How it is counted is in `tokens.usage`. All of it adds to what is there, so that
 
 import json
 from bisect import bisect_left
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from operator import itemgetter
 from time import time
-from typing import Any
 
 from django.conf import settings
 from django.db import connection, transaction
@@ -22,6 +22,9 @@ Key = tuple[int, int, str, str]
 """Token (or HMAC key), hour (since 1970), caller, outcome. Token 0: something that was none."""
 USES = frozenset({GOOD, "signed", "verified"})
 """Outcomes that are a use of the credential."""
+USED_SECONDS = 10
+"""How exactly is known when a credential was used last. The row that every decision reads would else be written each
+second, and read from the journal of the database from then on."""
 
 BOUNDS = (0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.05, 0.25, 1.0)
 """Seconds up to which decisions are counted together, as Prometheus' histograms have it."""
@@ -114,9 +117,12 @@ LOADED = "SELECT token_id AS owner, hour, outcome, count FROM tokens_usagebucket
 SUMMED_HOURS = 25
 """How long sums are kept: the hours a page looks back on, and one for clocks that differ."""
 _USED = {
-    "sqlite": "SELECT json_extract(value, '$[0]') AS id, json_extract(value, '$[1]') AS last FROM json_each(%s)",
+    "sqlite": """
+SELECT json_extract(value, '$[0]') AS id, json_extract(value, '$[1]') AS last, json_extract(value, '$[2]') AS long_ago
+  FROM json_each(%s)
+""",
     "postgresql": """
-SELECT t.id, (value->>1)::timestamptz AS last
+SELECT t.id, (value->>1)::timestamptz AS last, (value->>2)::timestamptz AS long_ago
   FROM jsonb_array_elements(%s::jsonb) JOIN {owners} t ON t.id = (value->>0)::bigint
  ORDER BY t.id FOR NO KEY UPDATE OF t
 """,
@@ -125,7 +131,7 @@ SELECT t.id, (value->>1)::timestamptz AS last
 TOUCH = """
 WITH used AS ({used})
 UPDATE {owners} SET last_used_at = used.last FROM used
- WHERE {owners}.id = used.id AND (last_used_at IS NULL OR last_used_at < used.last)
+ WHERE {owners}.id = used.id AND (last_used_at IS NULL OR last_used_at < used.long_ago)
 """
 ADD_UP = """
 INSERT INTO tokens_decisiontotal (outcome, count) VALUES (%s, %s)
@@ -135,6 +141,11 @@ ADD_FIGURES = """
 INSERT INTO tokens_operatingfigure (name, value) VALUES (%s, %s)
 ON CONFLICT (name) DO UPDATE SET value = tokens_operatingfigure.value + excluded.value
 """
+_MOMENT: dict[str, Callable[[float], str]] = {
+    "sqlite": lambda seconds: str(datetime.fromtimestamp(seconds, UTC).replace(tzinfo=None)),
+    "postgresql": lambda seconds: str(datetime.fromtimestamp(seconds, UTC)),
+}
+"""A moment as its column has it. Thousands are written each second: Django's own operations take six times as long."""
 PRUNED_AT_ONCE = 1_000
 ANY_OLD = "SELECT 1 FROM {buckets} WHERE hour < %s LIMIT 1"
 PRUNE = """
@@ -163,21 +174,22 @@ def write(batch: Batch) -> None:
 
 def _write(cursor: CursorWrapper, tallies: dict[Key, Tally], used: dict[int, float], tables: dict[str, str]) -> None:
     """Add `tallies` to their buckets, and note for whom of them, and for `used`, when they were used last."""
+    moment = _MOMENT[connection.vendor]
     # In the order of the keys: two workers that flush at once lock the rows in one order and cannot deadlock.
-    hours = {hour: _moment(hour * 3600) for (_owner, hour, _caller, _outcome) in tallies}
+    hours = {hour: moment(hour * 3600) for hour in {hour for (_owner, hour, _caller, _outcome) in tallies}}
     buckets = [
-        (owner, hours[hour], caller, outcome, tally.count, _moment(tally.first), _moment(tally.last))
+        (owner, hours[hour], caller, outcome, tally.count, moment(tally.first), moment(tally.last))
         for (owner, hour, caller, outcome), tally in sorted(tallies.items(), key=itemgetter(0))
         if owner
     ]
-    last = [(owner, _moment(at)) for owner, at in sorted(_last_use(tallies, used).items())]
+    last = [(owner, moment(at), moment(at - USED_SECONDS)) for owner, at in sorted(_last_use(tallies, used).items())]
     upsert = UPSERT.format(rows=_ROWS[connection.vendor], **tables)
     touch = TOUCH.format(used=_USED[connection.vendor].format(**tables), **tables)
-    written = json.dumps(buckets, default=str)
+    written = json.dumps(buckets)
     cursor.execute(upsert, [written])
     if tables is TABLES["tallies"]:
         cursor.execute(SUM_UP.format(rows=_ROWS[connection.vendor]), [written])
-    cursor.execute(touch, [json.dumps(last, default=str)])
+    cursor.execute(touch, [json.dumps(last)])
 
 
 def _figures(batch: Batch) -> dict[str, float]:
@@ -221,8 +233,8 @@ def _last_use(tallies: dict[Key, Tally], used: dict[int, float]) -> dict[int, fl
     return last
 
 
-def _moment(seconds: float) -> Any:
-    return connection.ops.adapt_datetimefield_value(datetime.fromtimestamp(seconds, UTC))
+def _moment(seconds: float) -> str:
+    return _MOMENT[connection.vendor](seconds)
 
 
 def totals() -> dict[str, int]:

@@ -159,6 +159,18 @@ def test_last_used_never_goes_back(house: House):
     assert used_at(house.token) == NOON + timedelta(minutes=1)
 
 
+def test_last_used_is_known_to_ten_seconds(house: House):
+    """Each note is one more version of the row that every decision reads."""
+    counter, noted = Counter(), []
+    for seconds in (0, 9, 11, 30):
+        with time_machine.travel(NOON + timedelta(seconds=seconds), tick=False):
+            counter.count(house.token.pk, caller=HERE, outcome=GOOD)
+            counter.flush()
+            noted.append((used_at(house.token) - NOON).seconds)
+    assert noted == [0, 0, 11, 30]
+    assert sum(rows().values()) == 4, "the counts are exact all the same"
+
+
 def test_a_refused_request_is_no_use(house: House):
     counter = Counter()
     counter.count(house.token.pk, caller=HERE, outcome="inactive")
