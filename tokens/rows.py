@@ -20,12 +20,10 @@ _MERCHANT = """
 _TERMINAL = "CASE WHEN e.kind = 'terminal' THEN e.entity_id END"
 _PERSON = "(SELECT p.person_id FROM accounts_user p WHERE p.id = t.user_id)"
 _SUBJECT = f"""
-CASE WHEN t.kind = 'sdk'
-     THEN COALESCE({_MERCHANT}, '') || ' ' || COALESCE({_TERMINAL}, '') || ' ' || COALESCE({_PERSON}, '')
-     ELSE e.entity_id END
+COALESCE({_MERCHANT}, '') || ' ' || COALESCE({_TERMINAL}, '') || ' ' || COALESCE({_PERSON}, '')
 """
-"""The merchant that the token is one of: its own entity, or, for a terminal's, the one above it. For an SDK token, the
-terminal or the person whose it is follow. One column, because each costs sqlite3 a fortieth of the whole statement."""
+"""The merchant that an SDK token is one of, which for a terminal's is above it, and the terminal or the person whose it
+is. One column, because each costs sqlite3 a fortieth of the whole statement."""
 
 _OWNERS = ", ".join(f"'{role}'" for role in sorted(roles_with(Capability.SDK_OWN)))
 _ORPHANED = f"""
@@ -43,8 +41,8 @@ EXISTS (SELECT 1 FROM accounts_entity x
            AND NOT {SUSPENDED.format("x")})
 """  # noqa: S608  likewise
 _CLIENT = f"""
-t.id, t.kind, t.mode, t.status, t.digest, t.pepper_id, t.expires_at, t.key_id, t.scope, t.networks, {_SUBJECT},
-CASE WHEN {SUSPENDED.format("e")} THEN 'suspended' WHEN {_ORPHANED} THEN 'person' {{covers}} ELSE '' END
+t.id, t.kind, t.mode, t.status, t.digest, t.pepper_id, t.expires_at, t.key_id, t.scope, t.networks, {{subject}},
+CASE WHEN {SUSPENDED.format("e")} THEN 'suspended' {{more}} ELSE '' END
 """
 _READ = f"""
 SELECT g.id, g.mode, g.digest, g.pepper_id, g.expires_at, {_CLIENT}
@@ -60,12 +58,21 @@ SELECT {_CLIENT} FROM tokens_token t LEFT JOIN accounts_entity e ON e.id = t.ent
 """  # noqa: S608  likewise
 
 
-def _either(statement: str) -> dict[bool, str]:
-    """Return the statement without and with an entity that binds it."""
-    return {False: statement.format(covers=""), True: statement.format(covers=f"WHEN NOT {_COVERS} THEN 'entity'")}
+def _variants(statement: str) -> dict[tuple[bool, bool], str]:
+    """Return the statement for what is no SDK token and for what is one, each without and with an entity that binds it.
+
+    What concerns SDK tokens alone is left out elsewhere: PostgreSQL prepares each of its parts for every execution.
+    """
+    found = {}
+    for is_sdk in (False, True):
+        subject, more = (_SUBJECT, f"WHEN {_ORPHANED} THEN 'person'") if is_sdk else ("e.entity_id", "")
+        for is_bound in (False, True):
+            covers = f"WHEN NOT {_COVERS} THEN 'entity'" if is_bound else ""
+            found[is_sdk, is_bound] = statement.format(subject=subject, more=f"{more} {covers}")
+    return found
 
 
-_FOR_GATEWAY, _ALONE = _either(_READ), _either(_READ_ALONE)
+_FOR_GATEWAY, _ALONE = _variants(_READ), _variants(_READ_ALONE)
 
 
 class Asking(NamedTuple):
@@ -105,17 +112,20 @@ class Row(NamedTuple):
         return f"<Row {self.key_id}>"
 
 
-def read(gateway: str, client: str, *, entity: str) -> tuple[Asking | None, Row | None]:
-    """Return the rows with the key IDs `gateway` and `client`; for the latter, if nobody has it, the one after it."""
+def read(gateway: str, client: str, *, is_sdk: bool = False, entity: str = "") -> tuple[Asking | None, Row | None]:
+    """Return the rows with the key IDs `gateway` and `client`; for the latter, if nobody has it, the one after it.
+
+    `is_sdk` tells what `client` was presented as. A row of another kind has no usable `subject`.
+    """
     values = (entity, client, gateway) if entity else (client, gateway)
-    found = readers.fetch(_FOR_GATEWAY[bool(entity)], *values)
+    found = readers.fetch(_FOR_GATEWAY[is_sdk, entity != ""], *values)
     if not found:
         return None, None
     both = found[0]
     return Asking._make(both[:5]), None if both[5] is None else Row._make(both[5:])
 
 
-def read_alone(client: str, *, entity: str) -> Row | None:
+def read_alone(client: str, *, is_sdk: bool, entity: str = "") -> Row | None:
     """Return the row with the key ID `client`, whoever asks: for an operator."""
-    found = readers.fetch(_ALONE[bool(entity)], *((entity, client) if entity else (client,)))
+    found = readers.fetch(_ALONE[is_sdk, entity != ""], *((entity, client) if entity else (client,)))
     return Row._make(found[0]) if found else None

@@ -66,7 +66,10 @@ def authenticate_gateway(
     asked = _read_gateway(gateway) if len(gateway) == TOKEN_LENGTH else None  # nothing long is worth remembering
     if asked is None:
         return None, None
-    row, other = read(asked.key_id, client.key_id if client else "", entity=entity)
+    if client is None:
+        row, other = read(asked.key_id, "")
+    else:
+        row, other = read(asked.key_id, client.key_id, is_sdk=client.kind == "sdk", entity=entity)
     if not _matches(asked, row, digests.gateways_digest) or row is None or _is_over(row):
         return None, None
     return row, other
@@ -134,7 +137,7 @@ def reason_for(
     presented = parse(client)
     if presented is None:
         return "malformed"
-    row = read_alone(presented.key_id, entity=entity)
+    row = read_alone(presented.key_id, is_sdk=presented.kind == "sdk", entity=entity)
     return _judge(presented, row, permission=permission, mode=mode, entity=entity, caller=caller, kinds=kinds)
 
 
