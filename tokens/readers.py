@@ -266,8 +266,7 @@ def forget() -> None:
 
 
 def _fetch(statement: str, values: Sequence[str], patience: float) -> Rows:
-    begun = monotonic()
-    deadline = begun + patience
+    deadline = monotonic() + patience
     reader: Reader | None = getattr(_own, "reader", None)
     try:
         if reader is not None:
@@ -275,12 +274,12 @@ def _fetch(statement: str, values: Sequence[str], patience: float) -> Rows:
                 return reader.fetch(statement, values, deadline)
             except FAULTS:
                 forget()
-                if monotonic() - begun > SLOW:
+                if monotonic() > deadline - patience + SLOW:
                     raise  # asking again would take as long once more
         return _fetch_anew(statement, values, deadline)
     except FAULTS as fault:
         forget()
-        _silence.lasts = monotonic() - begun > SLOW
+        _silence.lasts = monotonic() > deadline - patience + SLOW
         raise Unreachable from fault
 
 

@@ -53,7 +53,7 @@ KINDS = {
 }
 """What the question says as `kind` -> the kinds of token that its route accepts (S2-3, S2-4)."""
 
-_PARAMETERS = frozenset({"permission", "mode", "entity", "caller", "kind"})
+PARAMETERS = ("permission", "mode", "entity", "caller", "kind")
 _CHOICES = {"mode": {"live", "test"}, "caller": CALLERS, "kind": KINDS}
 FAULTY = "question"
 """The outcome of a question that is not put exactly: a fault of the gateway's configuration, counted on its row."""
@@ -93,15 +93,22 @@ def answer(environ: dict) -> tuple[str, list[tuple[str, str]]]:
     """Return the status line and the headers for the question in `environ`, and count it."""
     begun = time() if next(_is_timed) else 0.0
     # One character more than is looked at tells that it is too long; the rest would only fill the memory of questions.
-    bindings, told_in, kinds, fault = _question(environ.get("QUERY_STRING", "")[: MOST_QUERY + 1])
+    permission, mode, entity, kinds, told_in, fault = _question(environ.get("QUERY_STRING", "")[: MOST_QUERY + 1])
     # A token in a cookie ends up in logs and browsers, as one in an address does: refused even where it is good.
     if fault == _LEAKED or ("HTTP_COOKIE" in environ and _CREDENTIAL.search(unquote(environ["HTTP_COOKIE"]))):
         return UNAUTHORIZED, ASK_FOR_BEARER
     if fault:
         return _refuse_question(fault, environ)
     caller = address_of(environ.get(told_in, "")[:MOST_ADDRESS])
-    gateway = environ.get("HTTP_X_KEYHOUSE_GATEWAY", "")
-    decision = decide(bearer(environ), gateway=gateway, caller=caller, kinds=kinds, **bindings)
+    decision = decide(
+        bearer(environ),
+        gateway=environ.get("HTTP_X_KEYHOUSE_GATEWAY", ""),
+        permission=permission,
+        mode=mode,
+        entity=entity,
+        caller=caller,
+        kinds=kinds,
+    )
     if decision is None:
         return _refuse_gateway()
     asked_by = decision.gateway
@@ -135,12 +142,14 @@ _warn_once = lru_cache(maxsize=256)(logger.warning)
 
 
 class _Question(NamedTuple):
-    """What a query string binds, in which of WSGI's variables the caller is told, which kinds of token it accepts, and
+    """What a query string binds, which kinds of token it accepts, in which of WSGI's variables the caller is told, and
     what is wrong with it."""
 
-    bindings: dict[str, str]
-    told_in: str
+    permission: str
+    mode: str
+    entity: str
     kinds: frozenset[str]
+    told_in: str
     fault: str = ""
 
 
@@ -156,9 +165,8 @@ def _question(query: str) -> _Question:
     """
     fault = _fault_of(query)
     said = {} if fault else dict(parse_qsl(query))
-    told_in = CALLERS.get(said.pop("caller", ""), "")
-    kinds = KINDS[said.pop("kind", "")]
-    return _Question(said, told_in, kinds, fault)
+    permission, mode, entity, caller, kind = (said.get(name, "") for name in PARAMETERS)
+    return _Question(permission, mode, entity, KINDS[kind], CALLERS.get(caller, ""), fault)
 
 
 def _fault_of(query: str) -> str:
@@ -173,7 +181,7 @@ def _fault_of(query: str) -> str:
         return "it is no list of parameters"
     said: set[str] = set()
     for name, value in pairs:
-        if name not in _PARAMETERS:
+        if name not in PARAMETERS:
             return "it has a parameter that does not exist"
         if name in said:
             return f"it says `{name}` twice"
