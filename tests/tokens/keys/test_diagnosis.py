@@ -4,9 +4,11 @@ import base64
 import hashlib
 import hmac
 import time
+from collections.abc import Iterator
 from datetime import UTC, datetime
 
 import pytest
+import time_machine
 from standardwebhooks import Webhook
 
 from tests.factories import SETUP
@@ -17,6 +19,13 @@ from tokens.keys.slots import SLOTS
 
 BODY = '{"amount": 1200, "name": "Café"}'
 NAME = "msg_1"
+
+
+@pytest.fixture(autouse=True)
+def _the_clock_stands() -> Iterator[None]:
+    """Let what is signed and what is pasted be of the same second."""
+    with time_machine.travel(datetime.now(UTC), tick=False):
+        yield
 
 
 def now() -> str:
