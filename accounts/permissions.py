@@ -29,7 +29,8 @@ class Capability(TextChoices):
     TOKEN_REVOKE = "token.revoke", _("Revoke API tokens")
     TOKEN_REMOVE = "token.remove", _("Remove API tokens")
     SDK_VIEW = "sdk.view", _("See SDK tokens, masked")
-    SDK_MANAGE = "sdk.manage", _("Generate and manage SDK tokens")
+    SDK_MANAGE = "sdk.manage", _("Generate and manage SDK tokens of terminals, stop the others")
+    SDK_OTHERS = "sdk.others", _("Generate and manage SDK tokens of merchants and of people")
     SDK_OWN = "sdk.own", _("Generate and manage one's own SDK tokens")
     KEY_VIEW = "key.view", _("See integration keys, masked")
     KEY_EDIT = "key.edit", _("Create, renew and revoke integration keys")
@@ -63,6 +64,7 @@ _READ = frozenset(
 _SDK = frozenset({Capability.SDK_VIEW, Capability.SDK_MANAGE, Capability.SDK_OWN})
 _CREDENTIALS = _SDK | frozenset(
     {
+        Capability.SDK_OTHERS,
         Capability.TOKEN_CREATE,
         Capability.TOKEN_EDIT,
         Capability.TOKEN_DEACTIVATE,

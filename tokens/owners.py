@@ -44,15 +44,15 @@ def can_create(standing: Standing) -> bool:
 def subjects_for(standing: Standing) -> list[str]:
     """Return for whom an SDK token may be generated where an entity stands so: names of `Subject`, the first usual.
 
-    Whoever manages the SDK tokens of an entity may name its members, where they may know them, and speak for a merchant
-    as a whole; whoever has only their own gets no choice. Whether the entity is suspended is another matter.
+    Whoever manages more than terminals may name an entity's members, and speak for a merchant as a whole; whoever has
+    only their own gets no choice. Whether the entity is suspended is another matter.
     """
     kind, held = standing.entity.kind, standing.held
     if Capability.SDK_MANAGE not in held:
         return [Subject.OWN] if Capability.SDK_OWN in held and kind in WITH_PEOPLES_TOKENS else []
-    knows_members = Capability.MEMBER_VIEW in held
-    found = [Subject.ENTITY] if kind in WITH_SDK_TOKENS and (kind == Entity.Kind.TERMINAL or knows_members) else []
-    if kind in WITH_MEMBERS and knows_members:
+    for_others = Capability.SDK_OTHERS in held
+    found = [Subject.ENTITY] if kind in WITH_SDK_TOKENS and (kind == Entity.Kind.TERMINAL or for_others) else []
+    if kind in WITH_MEMBERS and for_others:
         found.append(Subject.MEMBER)
     return found or ([Subject.OWN] if Capability.SDK_OWN in held and kind in WITH_PEOPLES_TOKENS else [])
 

@@ -91,11 +91,12 @@ def held_on_sdk(held: frozenset[str], *, is_own: bool = False, is_device: bool =
 
     The one place where the two meet. Whoever only sees SDK tokens may still deactivate them where they may deactivate
     API tokens: that is support. `is_own` says that the token is bound to this person, `is_device` that it is a
-    terminal's. Whoever manages devices and knows no members may stop another person's token or the whole merchant's,
-    and no more: a new secret would act in a name that is not theirs to give.
+    terminal's. Whoever manages devices alone may stop another person's token or the whole merchant's, and no more: a
+    new secret would act in a name that is not theirs to give. Each rule asks for one capability, so that two roles
+    together never give more than the one and the other.
     """
-    is_theirs = Capability.SDK_MANAGE in held and (is_device or Capability.MEMBER_VIEW in held)
-    if is_theirs or (is_own and Capability.SDK_OWN in held):
+    managed = Capability.SDK_MANAGE if is_device else Capability.SDK_OTHERS
+    if managed in held or (is_own and Capability.SDK_OWN in held):
         return ON_SDK_TOKENS
     if Capability.SDK_MANAGE in held:
         return frozenset({Capability.TOKEN_VIEW, Capability.TOKEN_DEACTIVATE})

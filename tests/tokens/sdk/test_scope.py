@@ -5,7 +5,7 @@ from http import HTTPStatus
 import pytest
 from django.core.exceptions import PermissionDenied
 from django.http import Http404
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from accounts import lifecycle as entities
@@ -102,6 +102,7 @@ grants = st.sets(
 
 
 @given(grants=grants, is_seller=st.booleans())
+@example(grants={("", Role.SUPPORT), ("merchant", Role.TERMINAL_OPERATOR)}, is_seller=False)
 @settings(max_examples=40, deadline=None, database=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_what_is_offered_on_a_token_is_what_the_queries_allow(shop: Shop, grants: set, is_seller: bool):
     """`held_on` draws buttons, `permitted` refuses requests: both agree for every mixture of roles and every token."""
