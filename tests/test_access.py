@@ -72,6 +72,7 @@ def world(db):
         "colleagues": colleagues,
         "invited": invited,
         "tills": tills,
+        "keys": keys.keys_of(aurora, "live"),
     }
 
 
@@ -215,9 +216,9 @@ def typed(name: str, world: dict) -> dict[str, str]:
         "account_rename_passkey": {"name": "Renamed"},
         "tokens:rotate": {"overlap": "3600", "form_key": wanted["form_key"]},
         "tokens:extend": {"overlap": "3600"},
-        "tokens:key_renew": {"key_id": keys.keys_of(world["aurora"], "live")["encryption"].key_id},
-        "tokens:key_promote": {"keys": keys.written(keys.keys_of(world["aurora"], "live"))},
-        "tokens:key_revoke": {"key_id": keys.keys_of(world["aurora"], "live")["hmac_secondary"].key_id},
+        "tokens:key_renew": {"key_id": world["keys"]["encryption"].key_id},
+        "tokens:key_promote": {"keys": keys.written(world["keys"])},
+        "tokens:key_revoke": {"key_id": world["keys"]["hmac_secondary"].key_id},
         "tokens:key_signature": {"signature": "v1,AAAA"},
     }.get(name, {})
 
