@@ -90,7 +90,7 @@ class Isolation:
 
 
 class NeverStored:
-    """Keep every page behind sign-in out of caches, and send htmx to a redirect's target as a whole page."""
+    """Keep every answer out of caches, also what no view gives; static files say themselves how long they last."""
 
     def __init__(self, get_response: Next) -> None:
         self.get_response = get_response
@@ -98,6 +98,17 @@ class NeverStored:
     def __call__(self, request: HttpRequest) -> HttpResponse:
         response = self.get_response(request)
         response.headers.setdefault("Cache-Control", "no-store, private")
+        return response
+
+
+class WholePages:
+    """Send htmx to a redirect's target as a whole page."""
+
+    def __init__(self, get_response: Next) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        response = self.get_response(request)
         if request.htmx and response.status_code in {HTTPStatus.FOUND, HTTPStatus.SEE_OTHER}:
             # Followed silently, the sign-in page or a whole list would land inside the dialog.
             response.headers["HX-Redirect"] = response.headers["Location"]

@@ -55,6 +55,20 @@ def test_every_answer_keeps_other_sites_out(client, merchant):
         assert "publickey-credentials-get=(self)" in headers["Permissions-Policy"]
 
 
+def test_no_answer_is_kept_not_even_one_that_no_view_gives(client, merchant):
+    """ASVS 14.3.2: pages, what is missing, an unknown host, a form without its key, and the way to the sign-in."""
+    checking = Client(enforce_csrf_checks=True)
+    answers = [
+        *(client.get(url) for url in pages(merchant)),
+        client.get("/", headers={"host": "elsewhere.example"}),
+        checking.post("/auth/login/", {"login": "somebody"}),
+        Client().get("/merchants/"),
+    ]
+    assert {answer.status_code for answer in answers} == {200, 302, 400, 403, 404}
+    for answer in answers:
+        assert "no-store" in answer.headers["Cache-Control"], answer.request["PATH_INFO"]
+
+
 def test_over_https_nothing_else_is_spoken_any_more(client, merchant, settings):
     """ASVS 3.4.1, 3.7.4: one year, with everything below the host."""
     settings.SECURE_HSTS_SECONDS, settings.SECURE_HSTS_INCLUDE_SUBDOMAINS = 31_536_000, True
