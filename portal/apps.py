@@ -1,6 +1,8 @@
 from django.apps import AppConfig
 from django.contrib.admin import apps as admin
 
+from portal import checks  # noqa: F401  they register themselves
+
 
 class PortalConfig(AppConfig):
     default = True

@@ -245,6 +245,23 @@ def test_the_check_for_deployment_is_clean(tmp_path):
     assert "no issues (1 silenced)" in done.stdout
 
 
+@pytest.mark.parametrize(
+    ("changes", "warning"),
+    [
+        ({"KEYHOUSE_REQUIRE_MFA": "no"}, "keyhouse.W001"),
+        ({"DATABASE_URL": "postgres://kay@db.shop.example/keyhouse"}, "keyhouse.W002"),
+        ({"DATABASE_URL": "postgres://kay@db.shop.example/keyhouse?sslmode=prefer"}, "keyhouse.W002"),
+        ({"DATABASE_URL": "postgres://kay@db.shop.example/keyhouse?sslmode=verify-full"}, ""),
+        ({"DATABASE_URL": "postgres://kay@127.0.0.1/keyhouse"}, ""),
+    ],
+)
+def test_the_check_for_deployment_warns_of_what_may_be_meant_so(tmp_path, changes, warning):
+    """PCI DSS 4.2.1, 8.4.2: a house may start so, and its operator hears of it."""
+    done = run("check", "--deploy", "--tag", "security", KEYHOUSE_VAR=str(tmp_path), **changes)
+    assert done.returncode == 0, done.stderr
+    assert re.findall(r"keyhouse\.W\d+", done.stderr) == ([warning] if warning else [])
+
+
 @pytest.mark.parametrize("command", ["check", "serve", "migrate"])
 def test_an_unsafe_house_does_not_start_and_says_all_that_is_wrong(tmp_path, command):
     """PCI DSS 2.2.2, 2.2.7: before anything is bound, written or gathered; one line for each fault, no traceback."""
