@@ -55,6 +55,13 @@ class JsonLine(logging.Formatter):
         return censored(trace)[-LONGEST_TRACE:]
 
 
+class Unintended(logging.Filter):
+    """Leave out what the server warns of at each start and is intended: how many threads `serve` gives it."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        return not record.getMessage().startswith("Configuration allows spawning up to ")
+
+
 class Refusals(logging.Filter):
     """Let what clients are refused be told without a traceback, and at most once a second of each kind.
 

@@ -57,9 +57,10 @@ def test_a_server_told_to_stop_stops_although_a_client_holds_its_connection(serv
         idle.sendall(b"GET /livez HTTP/1.1\r\nHost: localhost\r\n\r\n")
         assert idle.recv(15) == b"HTTP/1.1 200 OK"
         server.send_signal(told)
-        out, _ = server.communicate(timeout=10)
+        out, err = server.communicate(timeout=10)
     assert server.returncode == 0
     assert out == f"Keyhouse serves http://127.0.0.1:{port} with 1 processes of 8 threads.\n"
+    assert "Consider reviewing your configuration" not in err, "it is meant so"
 
 
 @pytest.mark.parametrize(
