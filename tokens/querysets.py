@@ -7,6 +7,7 @@ from functools import cache
 from typing import TYPE_CHECKING, Self
 
 from django.db.models import Case, Q, Value, When
+from django.db.models.functions import Coalesce
 
 from accounts.permissions import Capability, roles_with
 from accounts.querysets import ScopedQuerySet, tops_of
@@ -74,6 +75,13 @@ class TokenQuerySet(BearerQuerySet):
     def sdk(self) -> Self:
         """Return the SDK tokens."""
         return self.filter(kind="sdk")
+
+    def of_nobody(self) -> Self:
+        """Return those that are bound to no person.
+
+        Not `IS NULL`: almost every token is so, and SQLite would take the index of that column for the short way.
+        """
+        return self.alias(person=Coalesce("user_id", 0)).filter(person=0)
 
     def living(self) -> Self:
         """Return those that have not ended: active or inactive, expired or not."""

@@ -68,7 +68,7 @@ def terminals_below(user: User, entity: Entity) -> QuerySet[Entity]:
 
 def narrowed(terminals: QuerySet[Entity], *, state: str, text: str) -> QuerySet[Entity]:
     """Return those in `state`, one of STATES or empty, and with `text` in their name or at the start of their ID."""
-    living = Token.objects.filter(entity=OuterRef("pk"), user=None).sdk().living()
+    living = Token.objects.filter(entity=OuterRef("pk")).sdk().of_nobody().living()
     works = living.filter(Q(expires_at=None) | Q(expires_at__gt=timezone.now()), status=Token.Status.ACTIVE)
     if state == "none":
         terminals = terminals.filter(~Exists(living))
@@ -93,7 +93,7 @@ def stopped_among(terminals: Iterable[Entity]) -> Entity | None:
 def rows_for(terminals: Iterable[Entity]) -> list[Row]:
     """Return a row for each of `terminals`, in one query."""
     rows = {terminal.pk: Row(terminal) for terminal in terminals}
-    tokens = Token.objects.filter(entity__in=list(rows), user=None).sdk().living()
+    tokens = Token.objects.filter(entity__in=list(rows)).sdk().of_nobody().living()
     for token in tokens.order_by("-created_at", "-pk"):
         rows[token.entity_id].add(token)
     return list(rows.values())

@@ -31,10 +31,10 @@ def never_used(terminals: QuerySet[Entity]) -> QuerySet[Token]:
 
     Neither people's, which they were shown, nor what takes part in a rotation: there a device is about to change over.
     """
-    fresh = Token.objects.sdk().filter(entity__in=terminals.order_by().values("pk"), status=Status.ACTIVE)
+    fresh = Token.objects.sdk().of_nobody().filter(entity__in=terminals.order_by().values("pk"), status=Status.ACTIVE)
     fresh = fresh.filter(created_at__gte=timezone.now() - LATELY, last_used_at=None, retiring_since=None)
-    # Not `IS NULL`: almost every token of the platform has neither, and SQLite would take that index for the short way.
-    return fresh.alias(person=Coalesce("user_id", 0), former=Coalesce("replaces_id", 0)).filter(person=0, former=0)
+    # Not `IS NULL`, for the reason of `of_nobody`.
+    return fresh.alias(former=Coalesce("replaces_id", 0)).filter(former=0)
 
 
 def recall(fleet: Entity, terminals: QuerySet[Entity], *, by: audit.Actor, reason: str = "") -> int:
