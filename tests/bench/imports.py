@@ -24,7 +24,8 @@ from django.db import connection
 
 from accounts import audit, imports, tree
 from accounts.models import Entity
-from tests.bench import scale
+from tests.bench import scale, world
+from tests.campaigns import stage
 from tests.factories import SETUP
 
 ROWS, ANCHORS = imports.MOST_ROWS, 1_000
@@ -34,7 +35,7 @@ def file(seed: int) -> bytes:
     """Return a file of ROWS rows for the forest of `tests.bench.scale`."""
     chance = random.Random(seed)
     merchants = chance.sample(list(Entity.objects.filter(kind=Entity.Kind.MERCHANT).values_list("entity_id")), ANCHORS)
-    partner = Entity.objects.filter(kind=Entity.Kind.PARTNER).order_by("pk")[scale.PARTNERS // 2]
+    partner = Entity.objects.filter(kind=Entity.Kind.PARTNER).order_by("pk")[world.PARTNERS // 2]
     lines = ["name,kind,parent"]
     while len(lines) <= ROWS // 2:
         lines.append(f"Shop {len(lines)},merchant,{partner.entity_id}")
@@ -64,18 +65,14 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--runs", type=int, default=3)
     options = parser.parse_args()
-    own = connection.settings_dict["NAME"]
-    connection.creation.create_test_db(verbosity=0, autoclobber=True)
-    try:
-        scale.build()
+    with stage.own_database():
+        world.build(tokens=100_000, events=0)
         with connection.cursor() as cursor:  # the forest came with keys of its own
             for statement in connection.ops.sequence_reset_sql(no_style(), [Entity]):
                 cursor.execute(statement)
         for seed in range(options.runs):
             scale.say(measure(seed))
         broken = [*tree.check(), *audit.verify()]
-    finally:
-        connection.creation.destroy_test_db(own, verbosity=0)
     for sentence in broken[:20]:
         scale.say(sentence)
     return 1 if broken else 0
