@@ -25,6 +25,7 @@ from django.urls import reverse
 
 from accounts import audit, imports
 from accounts.models import AuditEvent, Entity
+from tests.campaigns import stage
 from tests.canary import database_files, tables
 from tests.factories import SETUP, make_administrator, make_merchant
 from tests.reading import client_of, main_of
@@ -78,14 +79,10 @@ def main() -> int:
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--terminals", type=int, default=1000)
     options = parser.parse_args()
-    own = connection.settings_dict["NAME"]
-    connection.creation.create_test_db(verbosity=0, autoclobber=True)
-    try:
+    with stage.own_database():
         for line in report(rounds=options.rounds, terminals=options.terminals):
             sys.stdout.write(f"{line}\n")
             sys.stdout.flush()
-    finally:
-        connection.creation.destroy_test_db(own, verbosity=0)
     return 0
 
 

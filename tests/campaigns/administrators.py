@@ -30,6 +30,7 @@ from accounts.models import Entity, Membership, User
 from accounts.permissions import Role
 from accounts.public_ids import new_person_id
 from accounts.refusals import Refused
+from tests.campaigns import stage
 from tests.factories import SETUP, make_merchant
 
 MOST = 4
@@ -135,12 +136,8 @@ def main() -> int:
     parser.add_argument("--tries", type=int, default=1_000)
     parser.add_argument("--seed", type=int, default=1)
     options = parser.parse_args()
-    own = connection.settings_dict["NAME"]
-    connection.creation.create_test_db(verbosity=0, autoclobber=True)
-    try:
+    with stage.own_database():
         report = race(tries=options.tries, seed=options.seed)
-    finally:
-        connection.creation.destroy_test_db(own, verbosity=0)
     print(report, *report.errors, *report.broken, sep="\n")  # noqa: T201  a command speaks
     return 1 if report.without or report.errors or report.broken else 0
 

@@ -35,6 +35,7 @@ from accounts import audit, audit_triggers, comparison, journal, lifecycle
 from accounts.models import AuditEvent, Entity
 from portal.management.commands.check_audit import disagreements
 from portal.replay import replay
+from tests.campaigns import stage
 from tests.factories import SETUP, make_administrator, make_entity, make_merchant, make_token, put_into
 from tokens.models import Token
 
@@ -268,12 +269,10 @@ def main() -> int:
     parser.add_argument("--tries", type=int, default=1_000)
     parser.add_argument("--seed", type=int, default=1)
     options = parser.parse_args()
-    own = connection.settings_dict["NAME"]
-    connection.creation.create_test_db(verbosity=0, autoclobber=True)
     try:
-        report = campaign(tries=options.tries, seed=options.seed)
+        with stage.own_database():
+            report = campaign(tries=options.tries, seed=options.seed)
     finally:
-        connection.creation.destroy_test_db(own, verbosity=0)
         for path in journal.files():
             path.unlink()
     print(report, *report.missed, sep="\n")  # noqa: T201  a command speaks

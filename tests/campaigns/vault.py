@@ -33,6 +33,7 @@ from accounts import audit
 from accounts.models import AuditEvent, Entity
 from tests import processes
 from tests.bench import bulk
+from tests.campaigns import stage
 from tokens import signing, vault
 from tokens.models import SharedKey
 
@@ -218,13 +219,8 @@ def main() -> int:
     parser.add_argument("--kills", type=int, default=20)
     parser.add_argument("--seed", type=int, default=1, help="of the points at which it is killed")
     options = parser.parse_args()
-    own = connection.settings_dict["NAME"]
-    connection.creation.create_test_db(verbosity=0, autoclobber=True)
-    try:
-        with tempfile.TemporaryDirectory() as folder:
-            report = Campaign(options.keys, Path(folder), options.seed).run(options.kills)
-    finally:
-        connection.creation.destroy_test_db(own, verbosity=0)
+    with stage.own_database(), tempfile.TemporaryDirectory() as folder:
+        report = Campaign(options.keys, Path(folder), options.seed).run(options.kills)
     print(report, *report.broken, sep="\n")  # noqa: T201  a command speaks
     return 1 if report.unreadable or report.broken else 0
 
