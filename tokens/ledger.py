@@ -5,9 +5,9 @@ How it is counted is in `tokens.usage`. All of it adds to what is there, so that
 
 import json
 from bisect import bisect_left
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import lru_cache
 from operator import itemgetter
 from time import time
 
@@ -46,8 +46,8 @@ class Batch:
     tallies: dict[Key, Tally] = field(default_factory=dict)
     signatures: dict[Key, Tally] = field(default_factory=dict)
     """What HMAC keys did, by the key's own primary key; the caller is a gateway's key ID."""
-    gateways: dict[int, float] = field(default_factory=dict)
-    """When a gateway asked last, by primary key."""
+    used: dict[int, float] = field(default_factory=dict)
+    """When a token was used last or a gateway asked last, by primary key; those alone for whom it is to be noted."""
     times: list[int] = field(default_factory=lambda: [0] * (len(BOUNDS) + 1))
     """How many decisions took up to each of BOUNDS, and longer than the last."""
     seconds: float = 0.0
@@ -74,7 +74,7 @@ class Batch:
                 if new is not old:
                     new.count += old.count
                     new.first = min(new.first, old.first)
-        self.gateways = other.gateways | self.gateways
+        self.used = other.used | self.used
         self.times = [one + another for one, another in zip(self.times, other.times, strict=True)]
         self.seconds += other.seconds
         self.failures += other.failures
@@ -141,11 +141,6 @@ ADD_FIGURES = """
 INSERT INTO tokens_operatingfigure (name, value) VALUES (%s, %s)
 ON CONFLICT (name) DO UPDATE SET value = tokens_operatingfigure.value + excluded.value
 """
-_MOMENT: dict[str, Callable[[float], str]] = {
-    "sqlite": lambda seconds: str(datetime.fromtimestamp(seconds, UTC).replace(tzinfo=None)),
-    "postgresql": lambda seconds: str(datetime.fromtimestamp(seconds, UTC)),
-}
-"""A moment as its column has it. Thousands are written each second: Django's own operations take six times as long."""
 PRUNED_AT_ONCE = 1_000
 ANY_OLD = "SELECT 1 FROM {buckets} WHERE hour < %s LIMIT 1"
 PRUNE = """
@@ -164,25 +159,24 @@ def write(batch: Batch) -> None:
     for (_token, _hour, _caller, outcome), tally in batch.tallies.items():
         totals[outcome] = totals.get(outcome, 0) + tally.count
     with transaction.atomic(), connection.cursor() as cursor:
-        if batch.tallies or batch.gateways:
-            _write(cursor, batch.tallies, batch.gateways, TABLES["tallies"])
+        if batch.tallies or batch.used:
+            _write(cursor, batch.tallies, batch.used, TABLES["tallies"])
         if batch.signatures:
-            _write(cursor, batch.signatures, {}, TABLES["signatures"])
+            _write(cursor, batch.signatures, last_uses(batch.signatures), TABLES["signatures"])
         cursor.executemany(ADD_UP, sorted(totals.items()))
         cursor.executemany(ADD_FIGURES, sorted(_figures(batch).items()))
 
 
 def _write(cursor: CursorWrapper, tallies: dict[Key, Tally], used: dict[int, float], tables: dict[str, str]) -> None:
-    """Add `tallies` to their buckets, and note for whom of them, and for `used`, when they were used last."""
-    moment = _MOMENT[connection.vendor]
+    """Add `tallies` to their buckets, and note of those in `used` when they were used last."""
     # In the order of the keys: two workers that flush at once lock the rows in one order and cannot deadlock.
-    hours = {hour: moment(hour * 3600) for hour in {hour for (_owner, hour, _caller, _outcome) in tallies}}
+    hours = {hour: _moment(hour * 3600) for hour in {hour for (_owner, hour, _caller, _outcome) in tallies}}
     buckets = [
-        (owner, hours[hour], caller, outcome, tally.count, moment(tally.first), moment(tally.last))
+        (owner, hours[hour], caller, outcome, tally.count, _moment(tally.first), _moment(tally.last))
         for (owner, hour, caller, outcome), tally in sorted(tallies.items(), key=itemgetter(0))
         if owner
     ]
-    last = [(owner, moment(at), moment(at - USED_SECONDS)) for owner, at in sorted(_last_use(tallies, used).items())]
+    last = [(owner, _moment(at), _moment(at - USED_SECONDS)) for owner, at in sorted(used.items())]
     upsert = UPSERT.format(rows=_ROWS[connection.vendor], **tables)
     touch = TOUCH.format(used=_USED[connection.vendor].format(**tables), **tables)
     written = json.dumps(buckets)
@@ -225,8 +219,9 @@ def prune() -> int:
     return deleted
 
 
-def _last_use(tallies: dict[Key, Tally], used: dict[int, float]) -> dict[int, float]:
-    last = dict(used)
+def last_uses(tallies: dict[Key, Tally]) -> dict[int, float]:
+    """Return for whoever was used according to `tallies` when that was last."""
+    last: dict[int, float] = {}
     for (owner, _hour, _caller, outcome), tally in tallies.items():
         if outcome in USES:
             last[owner] = max(tally.last, last.get(owner, 0.0))
@@ -234,7 +229,16 @@ def _last_use(tallies: dict[Key, Tally], used: dict[int, float]) -> dict[int, fl
 
 
 def _moment(seconds: float) -> str:
-    return _MOMENT[connection.vendor](seconds)
+    """Return a moment as its column has it. Thousands are written each second, nearly all of them in the same one."""
+    whole = int(seconds)
+    parts = min(round((seconds - whole) * 1_000_000), 999_999)
+    return f"{_second(whole)}.{parts:06d}" if parts else _second(whole)
+
+
+@lru_cache(maxsize=64)
+def _second(seconds: int) -> str:
+    # Without a zone, as SQLite's columns have it; PostgreSQL reads it in the connection's, which Django sets to UTC.
+    return str(datetime.fromtimestamp(seconds, UTC).replace(tzinfo=None))
 
 
 def totals() -> dict[str, int]:

@@ -16,7 +16,7 @@ from django.conf import settings
 from django.db import connection
 
 from tokens import ledger
-from tokens.ledger import Batch, Key, Tally
+from tokens.ledger import USED_SECONDS, Batch, Key, Tally
 
 logger = logging.getLogger(__name__)
 
@@ -36,6 +36,7 @@ class Counter:
         self._flushing = threading.Lock()
         self._batch = Batch()
         self._asked: dict[int, float] = {}
+        self._noted: dict[int, float] = {}
         self._callers: dict[tuple[int, int], set[str]] = {}
         self._thread: threading.Thread | None = None
         self.written_at = time()
@@ -84,6 +85,7 @@ class Counter:
             with self._lock:
                 batch, self._batch = self._batch, Batch()
             if batch:
+                self._note_uses(batch)
                 self._write(batch)
             self.written_at = time()
             return len(batch)
@@ -105,7 +107,16 @@ class Counter:
 
     def _note_gateway(self, gateway: int, now: float) -> None:
         if now - self._asked.get(gateway, 0.0) > GATEWAY_SECONDS:
-            self._asked[gateway] = self._batch.gateways[gateway] = now
+            self._asked[gateway] = self._batch.used[gateway] = now
+
+    def _note_uses(self, batch: Batch) -> None:
+        """Let `batch` say when tokens were used last, those of which this process has not said it just before."""
+        newest = ledger.last_uses(batch.tallies)
+        since = max(newest.values(), default=0.0) - USED_SECONDS
+        self._noted = {token: at for token, at in self._noted.items() if at > since}
+        due = {token: at for token, at in newest.items() if token not in self._noted}
+        self._noted |= due
+        batch.used |= due
 
     def _tally_anew(self, key: Key, now: float) -> Tally:
         token, hour, caller, outcome = key

@@ -55,6 +55,10 @@ class Decision(NamedTuple):
         return self.reason == GOOD
 
 
+MALFORMED = Decision("malformed")
+"""The one decision that nothing has to be looked up for, and so the same each time."""
+
+
 def authenticate_gateway(
     gateway: str, client: Presented | None = None, *, entity: str = ""
 ) -> tuple[Asking | None, Row | None]:
@@ -102,7 +106,7 @@ def decide(
     """
     presented = parse(client)
     if presented is None:
-        return Decision("malformed")
+        return MALFORMED
     asking, row = authenticate_gateway(gateway, presented, entity=entity)
     if asking is None:
         return None
