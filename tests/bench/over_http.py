@@ -13,9 +13,15 @@ from tests.bench.samples import Rounds, Sample
 from tests.bench.stage import CLIENT_CORE, House, on_core, serving
 
 CONNECTIONS = 16
-EMPTY, DJANGO, COUNTED, UNCOUNTED, MALFORMED = "empty", "django", "keyhouse", "uncounted", "malformed"
+EMPTY, DJANGO, ONE_ROW = "empty", "django", "one-row"
+COUNTED, UNCOUNTED, MALFORMED = "keyhouse", "uncounted", "malformed"
 LIBRARIES = ("knox", "api-key", "token")
 SCRIPT = Path(__file__).with_name("requests.lua")
+BEHIND_NGINX = {
+    EMPTY: "tests.bench.empty:application",
+    ONE_ROW: "tests.bench.keyhouse.one_row:application",
+    COUNTED: "portal.wsgi:application",
+}
 
 
 @dataclass(frozen=True)
@@ -41,7 +47,7 @@ def measure(houses: list[House], folder: Path, *, rounds: int, seconds: float) -
 
 
 def measure_nginx(house: House, folder: Path, program: str, *, rounds: int, seconds: float) -> Rounds:
-    """Return the samples of EMPTY and COUNTED as the answers to nginx's `auth_request`.
+    """Return the samples of EMPTY, ONE_ROW and COUNTED as the answers to nginx's `auth_request`.
 
     nginx runs the recipe of `deploy/nginx`, but for the payment core: it answers by itself, or that would be measured.
     """
@@ -49,7 +55,7 @@ def measure_nginx(house: House, folder: Path, program: str, *, rounds: int, seco
     changes = {"proxy_pass http://payment_core/v1/payments/;": "empty_gif;"}
     with ExitStack() as stack:
         asked = {}
-        for name, target in ((EMPTY, "tests.bench.empty:application"), (COUNTED, "portal.wsgi:application")):
+        for name, target in BEHIND_NGINX.items():
             behind = stack.enter_context(serving(target, house.environment))
             recipe = {"keyhouse": behind, "core": processes.free_port(), "credential": house.presented["gateway"]}
             with on_core(CLIENT_CORE):
@@ -69,8 +75,10 @@ def _keyhouse(house: House, folder: Path, *, is_first: bool) -> Iterator[dict[Ha
         serving("tests.bench.empty:application", house.environment) as empty,
         serving("portal.wsgi:application", house.environment) as counted,
         serving("tests.bench.keyhouse.uncounted:application", house.environment) as uncounted,
+        serving("tests.bench.keyhouse.one_row:application", house.environment) as one_row,
     ):
         asked: dict[Hashable, Question] = {EMPTY: Question(empty, path, good, told)} if is_first else {}
+        asked[ONE_ROW, house.tokens] = Question(one_row, path, good, told)
         asked[COUNTED, house.tokens] = Question(counted, path, good, told)
         asked[UNCOUNTED, house.tokens] = Question(uncounted, path, good, told)
         asked[MALFORMED, house.tokens] = Question(counted, path, malformed, told, is_refused=True)

@@ -86,6 +86,7 @@ def http_table(found: Rounds, sizes: list[int]) -> Iterator[str]:
     names = {
         first[0]: "empty WSGI 204, the ceiling",
         first[1]: "empty Django view, default middleware",
+        over_http.ONE_ROW: "empty WSGI 204 after one row was read by its key ID",
         over_http.COUNTED: "Keyhouse",
         over_http.UNCOUNTED: "Keyhouse, counting switched off",
         over_http.MALFORMED: "Keyhouse, malformed token",
@@ -125,7 +126,11 @@ def http_verdicts(found: Rounds, sizes: list[int], kind: str) -> Iterator[Verdic
 
 def nginx_table(found: Rounds) -> Iterator[str]:
     """Yield requests a second behind nginx."""
-    names = {over_http.EMPTY: "empty 204 as the subrequest", over_http.COUNTED: "Keyhouse as the subrequest"}
+    names = {
+        over_http.EMPTY: "empty 204 as the subrequest",
+        over_http.ONE_ROW: "empty 204 after one row was read",
+        over_http.COUNTED: "Keyhouse as the subrequest",
+    }
     yield f"Behind nginx, `auth_request` with kept connections; the {len(found.calm)} calmest of {found.all} rounds.\n"
     head = ["", "requests/s", "p50, ms", "p99, ms"]
     rows = (
