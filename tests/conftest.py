@@ -9,9 +9,10 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from django.contrib.auth.hashers import Argon2PasswordHasher
 from django.core.cache import cache
-from django.db import connection
+from django.db import connection, transaction
 from django.test import TransactionTestCase
 from playwright.sync_api import ConsoleMessage, Page
+from pytest_django import DjangoDbBlocker
 
 from accounts import audit_triggers, journal
 from tokens import usage
@@ -23,7 +24,9 @@ os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "true"
 # Argon2id with little to do: passwords are hashed and checked by the real code, a hundred times faster.
 Argon2PasswordHasher.time_cost, Argon2PasswordHasher.memory_cost, Argon2PasswordHasher.parallelism = 1, 8, 1
 
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+WHOLE_CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+CHROMIUM = shutil.which("chromium-headless-shell") or WHOLE_CHROMIUM
+"""The same engine, preferably without a desktop's windows around it: each page takes a third less of the processor."""
 NGINX = shutil.which("nginx", path=os.pathsep.join([os.environ.get("PATH", ""), "/usr/sbin", "/usr/local/sbin"]))
 LOOPBACK = ("127.", "::1", "localhost", "0.0.0.0")  # noqa: S104 - compared with, never bound to
 
@@ -45,8 +48,11 @@ def pytest_xdist_auto_num_workers() -> int:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark what opens a browser, so that `-m "not browser"` leaves it out."""
+    """Mark what opens a browser, so that `-m "not browser"` leaves it out; skip what another database told already."""
+    again = pytest.mark.skip(reason="tells the same on every database; run on SQLite")
     for item in items:
+        if connection.vendor != "sqlite" and item.get_closest_marker("any_database"):
+            item.add_marker(again)
         if {"page", "context", "browser", "new_context"} & set(getattr(item, "fixturenames", ())):
             item.add_marker("browser")
 
@@ -82,10 +88,32 @@ def _fresh_counts() -> None:
     authorize._said_at.clear()
 
 
+@pytest.fixture(scope="module")
+def kept_database(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -> Iterator[None]:
+    """Let a module fill the database once for all of its tests, which ask for `undone` and never for `db`."""
+    with django_db_blocker.unblock(), transaction.atomic():
+        yield
+        transaction.set_rollback(True)
+
+
+@pytest.fixture
+def undone(kept_database: None) -> Iterator[None]:
+    """Undo afterwards what a test does to the database that its module keeps."""
+    with transaction.atomic():
+        yield
+        transaction.set_rollback(True)
+
+
 @pytest.fixture(scope="session")
 def chromium() -> str:
     """Return the path of the machine's Chromium."""
     return CHROMIUM or pytest.skip("no Chromium on this machine (apt-get install chromium)")
+
+
+@pytest.fixture(scope="session")
+def whole_chromium() -> str:
+    """Return the path of a Chromium that keeps on the disk what it keeps for a person."""
+    return WHOLE_CHROMIUM or pytest.skip("no Chromium on this machine (apt-get install chromium)")
 
 
 @pytest.fixture(scope="session")

@@ -10,6 +10,7 @@ from django.urls import reverse
 
 from accounts.models import AuditEvent, Entity, Invitation, Membership, User
 from accounts.permissions import Role
+from tests import access_world
 from tests.accounts.signin.device import Device, make_passkey
 from tests.factories import PASSWORD, make_entity, make_invitation, make_merchant, make_token, make_user
 from tests.reading import client_of, let_the_proof_age
@@ -39,7 +40,13 @@ BYTES = {
 
 
 @pytest.fixture
-def shop(db) -> dict:
+def shop(kept_shop, undone) -> Iterator[dict]:
+    with access_world.undone(kept_shop["client"]):
+        yield kept_shop
+
+
+@pytest.fixture(scope="module")
+def kept_shop(kept_database) -> dict:
     """Return a merchant with everything that the forms are about, and its administrator's client."""
     merchant = make_merchant("Aurora Coffee", under=make_entity("partner", "Northwind Payments"))
     till = make_entity("terminal", "Till 1", under=merchant)

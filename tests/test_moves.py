@@ -6,20 +6,20 @@ import pytest
 
 from accounts import lifecycle
 from accounts.permissions import Role
-from tests import test_access
 from tests.access_matrix import PERSONAS
+from tests.access_world import OF_SOMEBODY, address, make_world, send, typed
 from tests.factories import SETUP, make_user
 from tests.reading import client_of
-from tests.test_access import OF_SOMEBODY, address, rows, send, typed
+from tests.test_access import rows
 
-world = test_access.world
 PARTNER = PERSONAS.index("partner")
 DONE = {HTTPStatus.OK, HTTPStatus.FOUND}
 
 
 @pytest.mark.parametrize("method", ["GET", "POST"])
-def test_a_moved_merchant_is_gone_here_and_there_at_the_next_request(world, method):
+def test_a_moved_merchant_is_gone_here_and_there_at_the_next_request(db, method):
     """S2-18, C9: every URL about the merchant, what stands below it, its tokens, keys, members and invitations."""
+    world = make_world()
     aurora, leaving = world["aurora"], world["clients"]["partner"]
     new_partner = world["borealis"].get_root()
     arriving = client_of(make_user(Role.ADMINISTRATOR, on=new_partner))

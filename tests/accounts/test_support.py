@@ -9,7 +9,7 @@ from http import HTTPStatus
 import pytest
 from django.db import transaction
 from django.test import Client
-from django.urls import URLResolver, get_resolver, reverse
+from django.urls import reverse
 from django.utils import timezone
 
 from accounts import audit, support
@@ -17,7 +17,6 @@ from accounts.models import AuditEvent, Entity, User
 from accounts.permissions import ROLE_CAPABILITIES, Capability, Role
 from tests.factories import give_role, make_administrator, make_entity, make_merchant, make_token, make_user
 from tests.reading import HTMX, client_of, main_of, read
-from tests.test_access import address, world  # noqa: F401  a fixture
 from tokens.models import Token
 
 ASKED = "Why do you open this?"
@@ -48,30 +47,6 @@ def give_reason(client: Client, url: str, reason: str = REASON["support-reason"]
 
 def is_asked(response) -> bool:
     return ASKED in read(response).text
-
-
-def named(resolver: URLResolver, namespace: str = "") -> set[str]:
-    """Return the names of all addresses that name an entity or a credential."""
-    found = set()
-    for pattern in resolver.url_patterns:
-        if isinstance(pattern, URLResolver):
-            found |= named(pattern, f"{namespace}{pattern.namespace}:" if pattern.namespace else namespace)
-        elif {"entity_id", "key_id"} & pattern.pattern.regex.groupindex.keys():
-            found.add(namespace + pattern.name)
-    return found
-
-
-@pytest.mark.parametrize("name", sorted(named(get_resolver()) - {"accounts:branch"}))
-def test_every_address_of_a_merchants_data_asks_first(world, name):  # noqa: F811
-    """Pages, exports and verbs, those of every later day too; nothing of the merchant is in the answer but its name."""
-    client = Client(raise_request_exception=False)
-    client.force_login(world["people"]["support"])
-    url = address(name, world, world["aurora"])
-    for response, status in [(client.get(url), HTTPStatus.OK), (client.post(url), HTTPStatus.CONFLICT)]:
-        assert is_asked(response)
-        assert response.status_code == status
-        assert "kh_api_" not in response.content.decode()
-    assert "Aurora" not in world["clients"]["rival"].get(url).content.decode()
 
 
 def test_the_desk_asks_for_its_lists_and_for_each_merchant(client, merchant):

@@ -18,7 +18,7 @@ from django.utils import timezone
 from accounts.models import AuditEvent, User
 from accounts.permissions import Role
 from accounts.refusals import Refused
-from tests import commands
+from tests import access_world, commands
 from tests.factories import SETUP, make_entity, make_merchant, make_token, make_user, put_into
 from tests.reading import client_of
 from tests.tokens.conftest import stored
@@ -96,9 +96,14 @@ class Ground:
         return found | more | {"_selected_action": [token.pk for token in self.tokens.values()], "confirmed": "yes"}
 
 
-@pytest.fixture
-def ground(db) -> Ground:
+@pytest.fixture(scope="module")
+def kept_ground(kept_database) -> Ground:
     return Ground()
+
+
+@pytest.fixture
+def ground(kept_ground, undone) -> Ground:
+    return kept_ground
 
 
 def addresses(resolver: URLResolver, names: tuple[str, ...] = (), space: str = "") -> Iterator[tuple[str, set[str]]]:
@@ -141,7 +146,7 @@ def check(before: dict[int, dict], ground: Ground, may: set[str], *, removes: bo
 
 def attempt(client: Client, method: str, url: str, data: dict, look: Callable[[], None]) -> None:
     """Send one request, look at what it did, and undo it."""
-    with transaction.atomic():
+    with access_world.undone(client):
         if method == "GET":
             client.get(url, data)
         elif method == "POST":
@@ -149,7 +154,6 @@ def attempt(client: Client, method: str, url: str, data: dict, look: Callable[[]
         else:
             client.generic(method, url, "status=active&mode=test", "application/x-www-form-urlencoded")
         look()
-        transaction.set_rollback(True)
 
 
 @pytest.mark.parametrize(("name", "wants"), EVERYWHERE, ids=[name for name, _wants in EVERYWHERE])

@@ -3,7 +3,7 @@
 import pytest
 from django.conf import settings as django_settings
 from django.test import Client
-from django.urls import get_resolver, reverse
+from django.urls import reverse
 
 from accounts.models import User
 from accounts.permissions import Role
@@ -12,11 +12,8 @@ from accounts.signin import factors
 from tests.accounts.signin.typing import code_of, give_app, is_signed_in, sealed_in, type_code, type_password
 from tests.factories import make_user
 from tests.reading import HTMX, client_of, main_of
-from tests.test_access import address, urls, world  # noqa: F401  a fixture
 
 START = reverse("account_enrol")
-OPEN = {"account_enrol", "account_add_app", "account_add_passkey", "account_logout"}
-PROBES = {"livez", "readyz", "metrics"}
 
 
 @pytest.fixture(autouse=True)
@@ -46,15 +43,6 @@ def test_the_first_sign_in_leads_to_the_set_up_and_from_there_into_the_portal(us
     answer = client.post(reverse("account_add_app"), {"sealed": sealed, "code": code_of(secret)})
     assert "Your recovery codes" in main_of(answer).text
     assert client.get("/").status_code == 200
-
-
-@pytest.mark.parametrize("name", sorted(urls(get_resolver()) - OPEN - PROBES))
-def test_until_then_no_page_can_be_reached(world, name):  # noqa: F811
-    """Every URL there is, the Django admin's too."""
-    client = world["clients"]["platform"]
-    for method in ("get", "post"):
-        response = getattr(client, method)(address(name, world, world["aurora"]))
-        assert (response.status_code, response.headers.get("Location")) == (302, START), method
 
 
 def test_a_dialog_leads_there_as_a_whole_page(user):
