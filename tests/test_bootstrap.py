@@ -20,6 +20,8 @@ from pathlib import Path
 
 import pytest
 
+pytestmark = pytest.mark.any_database
+
 ROOT = Path(__file__).resolve().parent.parent
 SORRY = "The packages could not be installed; the lines above say why. Running the same command tries again."
 NOT_OURS = ".venv was not made by Keyhouse and lacks what it needs. Move it away, or activate one that is complete."

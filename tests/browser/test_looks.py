@@ -19,6 +19,8 @@ from tests.factories import SETUP, make_administrator, make_entity, make_merchan
 from tokens import lifecycle, usage
 from tokens.verification import GOOD
 
+pytestmark = pytest.mark.any_database
+
 DESKTOP, PHONE = {"width": 1440, "height": 900}, {"width": 390, "height": 844}
 LONG = "W" * 80
 ODD_NAMES = {
@@ -41,13 +43,20 @@ OVERFLOW = """() => {
 """What is wider than the screen, if the page (or the open dialog) can be scrolled sideways at all."""
 
 
+RULES = {
+    "light": "axe.run({resultTypes: ['violations'], preload: false})",
+    "dark": "axe.run({resultTypes: ['violations'], preload: false, runOnly: ['color-contrast', 'link-in-text-block']})",
+}
+"""What axe looks at: in the dark, nothing else than the colours differs."""
+
+
 def faults_of(page: Page, axe: Axe, schemes: tuple[str, ...] = ("light", "dark")) -> Iterator[str]:
     """Yield what is wrong with what the page shows now: in light, in dark, and on a phone."""
     if not page.evaluate("Boolean(window.axe)"):
         page.evaluate(axe.axe_script)
     for scheme in schemes:
         page.emulate_media(color_scheme=scheme, reduced_motion="reduce")
-        found = AxeResults(page.evaluate("axe.run({resultTypes: ['violations'], preload: false})"))
+        found = AxeResults(page.evaluate(RULES[scheme]))
         if found.violations_count:
             yield f"{page.url} in {scheme}: {found.generate_report()}"
     page.set_viewport_size(PHONE)
@@ -250,5 +259,5 @@ def test_names_that_are_long_or_run_the_other_way(live_server, visit, axe, kind)
     page.goto(merchant.get_absolute_url())
     page.get_by_role("link", name="Deactivate").click()
     expect(page.get_by_role("dialog")).to_be_visible()
-    faults = list(faults_of(page, axe, schemes=("dark",)))
+    faults = list(faults_of(page, axe, schemes=("light",)))
     assert not faults, "\n".join(faults)

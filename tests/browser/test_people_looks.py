@@ -12,6 +12,8 @@ from tests.browser.conftest import House, Visit
 from tests.browser.test_looks import LONG, check, faults_of
 from tests.factories import SETUP, give_role, make_administrator, make_invitation, make_merchant, make_token, make_user
 
+pytestmark = pytest.mark.any_database
+
 ARABIC = "ليلى حداد من مقهى الياسمين"
 
 

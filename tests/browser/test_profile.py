@@ -16,7 +16,9 @@ def profile(tmp_path) -> Path:
 
 
 @pytest.fixture
-def kept(browser_type, browser_type_launch_args, live_server, house, profile, tmp_path) -> BrowserContext:
+def kept(
+    browser_type, browser_type_launch_args, whole_chromium, live_server, house, profile, tmp_path
+) -> BrowserContext:
     """Return a browser that keeps what it keeps for a person, with the administrator signed in."""
     options = {name: value for name, value in browser_type_launch_args.items() if name != "tracing"}
     context = browser_type.launch_persistent_context(
@@ -25,7 +27,7 @@ def kept(browser_type, browser_type_launch_args, live_server, house, profile, tm
         accept_downloads=True,
         downloads_path=str(tmp_path / "downloads"),
         permissions=["clipboard-read", "clipboard-write"],
-        **options,
+        **(options | {"executable_path": whole_chromium}),
     )
     sign_in(context, house.administrator, live_server.url)
     yield context
