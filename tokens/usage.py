@@ -51,8 +51,7 @@ class Counter:
         the one that asked; `begun` what the clock said when its question came, for one that is timed.
         """
         now = time()
-        hour = int(now // 3600)
-        key = (token, hour, caller, outcome) if token else (0, 0, "", outcome)
+        key = (token, int(now // 3600), caller, outcome) if token else (0, 0, "", outcome)
         with self._lock:
             batch = self._batch
             tally = batch.tallies.get(key) or self._tally_anew(key, now)
