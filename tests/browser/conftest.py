@@ -70,6 +70,12 @@ def breakable(page: Page, pattern: str) -> list[bool]:
     return broken
 
 
+def turn(page: Page, way: str) -> None:
+    """Go `back` or `forward` in the history as the browser's buttons do, and wait until the page there has loaded."""
+    with page.expect_navigation():
+        page.evaluate(f"setTimeout(() => history.{way}())")
+
+
 @pytest.fixture
 def visit(live_server: LiveServer, new_context: Callable[..., BrowserContext]) -> Iterator[Visit]:
     """Return a function that opens a browser of its own for `user` (or a client of theirs; None: nobody).

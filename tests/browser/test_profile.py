@@ -6,7 +6,7 @@ import pytest
 from django.urls import reverse
 from playwright.sync_api import BrowserContext, Page, expect
 
-from tests.browser.conftest import House, sign_in
+from tests.browser.conftest import House, sign_in, turn
 from tests.canary import files_under, traces
 
 
@@ -58,8 +58,7 @@ def test_no_file_of_the_browser_holds_a_token(house, kept, profile):
         page.get_by_role("switch", name="I have stored this token").check()
         page.get_by_role("button", name="Done").click()
         expect(page.get_by_role("heading", name="API Tokens")).to_be_visible()
-    page.evaluate("setTimeout(() => history.back())")
-    page.wait_for_timeout(500)
+    turn(page, "back")
     left_open = kept.new_page()
     secrets.append(create(left_open, house, in_dialog=True))
     page.goto(f"{house.merchant.get_absolute_url()}?status=active")

@@ -7,7 +7,7 @@ import pytest
 from django.utils import timezone
 from playwright.sync_api import Locator, Page, expect
 
-from tests.browser.conftest import House, Visit
+from tests.browser.conftest import House, Visit, turn
 from tests.browser.keys import choose, dialog_of, fill, has_focus, tab_to
 from tests.factories import SETUP, make_token, make_user
 from tokens import formats, rotation, usage
@@ -106,9 +106,7 @@ def test_the_new_token_is_not_lost_by_accident_and_never_shown_again(house, visi
     page.get_by_role("button", name="Done").click()
     expect(page.get_by_role("heading", name="API Tokens")).to_be_visible()
     for step in ("back", "forward", "back"):
-        page.evaluate(f"setTimeout(() => history.{step}())")
-        page.wait_for_timeout(600)
-        page.wait_for_load_state()
+        turn(page, step)
         assert secret[-30:] not in page.content()
     assert Token.objects.count() == 2
 

@@ -10,9 +10,9 @@ from playwright.sync_api import Page, expect
 
 from accounts.models import AuditEvent, Entity, User
 from accounts.permissions import Role
-from tests.browser.conftest import House, Visit
+from tests.browser.conftest import House, Visit, turn
 from tests.browser.keys import choose, fill
-from tests.browser.test_show_once import STORAGE, content_of, leave
+from tests.browser.test_show_once import STORAGE, leave
 from tests.factories import make_entity, make_token, make_user
 from tokens import formats
 from tokens.models import Token
@@ -62,10 +62,9 @@ def test_somebodys_own_token_is_shown_once_and_gone_afterwards(house: House, sel
     expect(row).to_contain_text(formats.mask("sdk", "live", formats.parse(secret).key_id, secret[-4:]))
     if js:
         assert secret[-30:] not in page.evaluate(STORAGE)
-        page.evaluate("setTimeout(() => history.back())")
-        page.wait_for_timeout(300)
+        turn(page, "back")
     page.reload()
-    assert secret[-30:] not in content_of(page)
+    assert secret[-30:] not in page.content()
 
 
 def test_tokens_for_a_fleet_become_a_csv_made_in_the_browser(house: House, fleet, visit: Visit, tmp_path: Path):
@@ -99,10 +98,9 @@ def test_tokens_for_a_fleet_become_a_csv_made_in_the_browser(house: House, fleet
     expect(page.get_by_role("heading", name="Terminals", exact=True)).to_be_visible()
     assert not [url for url in sent if url.startswith("http") and "terminals" not in url and "/static/" not in url]
     left = page.evaluate(STORAGE)
-    page.evaluate("setTimeout(() => history.back())")
-    page.wait_for_timeout(300)
+    turn(page, "back")
     for row in rows[1:]:
-        assert row[2][-30:] not in left + content_of(page)
+        assert row[2][-30:] not in left + page.content()
 
 
 def test_without_javascript_the_list_itself_is_what_one_keeps(house: House, fleet, visit: Visit):

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 from django.urls import reverse
-from playwright.sync_api import Error, Locator, Page, expect
+from playwright.sync_api import Locator, Page, expect
 
 from accounts.models import AuditEvent
-from tests.browser.conftest import House, Visit
+from tests.browser.conftest import House, Visit, turn
 from tests.browser.keys import choose, fill, has_focus, tab_to
 from tokens import formats
 from tokens.models import Token
@@ -51,16 +51,6 @@ def slow_down(page: Page) -> None:
     """Let every answer take a moment more, so that somebody can be quicker than the network."""
     slow = {"offline": False, "latency": 600, "downloadThroughput": -1, "uploadThroughput": -1}
     page.context.new_cdp_session(page).send("Network.emulateNetworkConditions", slow)
-
-
-def content_of(page: Page) -> str:
-    """Return what the page holds, once it is there: the history may still be on its way to it."""
-    for _ in range(40):
-        try:
-            return page.content()
-        except Error:
-            page.wait_for_timeout(250)
-    return page.content()
 
 
 def leave(page: Page, how: str) -> str:
@@ -195,13 +185,12 @@ def test_it_is_never_shown_again(house, visit, by_link):
     page.get_by_role("button", name="Done").click()
     expect(page.get_by_role("heading", name="API Tokens")).to_be_visible()
     for step in ("back", "forward", "back", "back", "forward", "forward"):
-        page.evaluate(f"setTimeout(() => history.{step}())")
-        page.wait_for_timeout(600)
-        assert secret[-30:] not in content_of(page)
+        turn(page, step)
+        assert secret[-30:] not in page.content()
         assert not page.locator("[data-secret]").count()
     page.goto(house.merchant.get_absolute_url())
     page.reload()
-    assert secret[-30:] not in content_of(page)
+    assert secret[-30:] not in page.content()
     assert Token.objects.count() == 2
 
 
