@@ -64,9 +64,10 @@ class Report:
 
     def __str__(self) -> str:
         midway = sum(0 < left < self.keys for left in self.left)
+        rate = self.keys / max(self.seconds, 0.1)  # a tenth is as exactly as the command tells
         return (
             f"{connection.vendor}: {self.keys:,} keys encrypted anew in {self.seconds:.1f} s "
-            f"({self.keys / self.seconds:,.0f}/s), another writer waited {self.waited * 1000:.0f} ms at most; "
+            f"({rate:,.0f}/s), another writer waited {self.waited * 1000:.0f} ms at most; "
             f"killed {self.kills} times, {midway} of them midway: "
             f"{self.unreadable} keys unreadable, {len(self.broken)} broken promises"
         )
