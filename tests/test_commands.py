@@ -16,7 +16,7 @@ from accounts.models import AuditEvent
 from portal.management.operators import WRONG_USE
 from tests.commands import last_event, run
 from tests.factories import SETUP, make_entity, make_gateway, make_merchant, make_token, put_into
-from tokens import verification
+from tokens import formats, verification
 from tokens.models import Token
 from tokens.permissions import VIEW
 
@@ -219,10 +219,14 @@ def test_from_a_shell_bad_bytes_and_no_database_end_without_a_traceback(tmp_path
         (b"issue_token", b"mer_x", b"--mode=\xff"): (2, b"invalid choice"),
         (b"issue_token",): (2, b"required: entity_id"),
         (b"check_audit",): (1, b"The database does not answer: no such table"),
+        (b"verify_token",): (3, b"nobody can say whether the token is good"),
+        (b"serve", b"--port=99999999"): (2, b"from 1 to 65535"),
+        (b"serve", b"--workers=0"): (2, b"Choose 1 or more"),
     }
+    token = formats.write(formats.mint("api", "live")).encode()
     for words, (code, sentence) in cases.items():
         done = subprocess.run(
-            [sys.executable, "manage.py", *words], cwd=ROOT, env=ours, capture_output=True, check=False
+            [sys.executable, "manage.py", *words], cwd=ROOT, env=ours, input=token, capture_output=True, check=False
         )
         assert (done.returncode, done.stdout) == (code, b""), done.stderr
         assert sentence in done.stderr

@@ -18,6 +18,7 @@ from django.core.management.base import CommandError
 from accounts.models import User
 from portal.demo.people import PERSONAS
 from portal.management.commands import demo
+from portal.management.listening import check_port
 from tests.processes import ROOT, free_port, wait_until
 
 
@@ -36,7 +37,7 @@ def test_it_refuses_any_database_but_its_own(settings, db):
 @pytest.mark.parametrize("port", [-1, 0, 65_536])
 def test_it_refuses_a_port_that_does_not_exist(port):
     with pytest.raises(CommandError, match="from 1 to 65535"):
-        demo.check_port(port)
+        check_port(demo.HOST, port)
 
 
 def test_it_refuses_a_port_that_is_taken():
@@ -44,7 +45,7 @@ def test_it_refuses_a_port_that_is_taken():
         taken.bind(("127.0.0.1", 0))
         taken.listen()
         with pytest.raises(CommandError, match="address already in use"):
-            demo.check_port(taken.getsockname()[1])
+            check_port(demo.HOST, taken.getsockname()[1])
 
 
 def start(folder: Path, *words: str) -> subprocess.Popen:

@@ -12,6 +12,8 @@ from http import HTTPStatus
 from pathlib import Path
 
 import pytest
+from django.core.management import call_command
+from django.core.management.base import CommandError
 
 from portal.management.commands.serve import cores, shares
 from tests.processes import wait_until
@@ -73,6 +75,14 @@ def test_pages_leave_threads_for_decisions(threads, pages):
 
 
 @pytest.mark.skipif(cores() < 2, reason="one core is all there is")
+def test_a_port_that_another_server_has_is_not_shared_with_it(served):
+    """Both would answer, in turn, each from its own database."""
+    server, port = served
+    wait_until_it_answers(server, port)
+    with pytest.raises(CommandError, match=f"Nothing can listen on port {port} of 127.0.0.1: address already in use"):
+        call_command("serve", port=port)
+
+
 @pytest.mark.parametrize("served", [2], indirect=True)
 def test_each_worker_keeps_to_a_core_of_its_own(served):
     """S0-11: threads of one worker on several cores would make half as many decisions."""

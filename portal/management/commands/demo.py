@@ -3,7 +3,6 @@
 import fcntl
 import os
 import shlex
-import socket
 from argparse import ArgumentParser
 from pathlib import Path
 from typing import Any
@@ -18,7 +17,7 @@ from django.utils import timezone
 from accounts import journal
 from portal.demo.people import PASSWORD, PERSONAS
 from portal.demo.seed import seed
-from portal.management.operators import WRONG_USE
+from portal.management.listening import check_port
 
 HOST = "127.0.0.1"
 """The demo's passwords are printed for everybody; so it listens to this machine alone."""
@@ -39,7 +38,7 @@ class Command(BaseCommand):
         """Refuse before anything is changed; then prepare, explain and serve."""
         database = demo_database()
         if not no_serve:
-            check_port(port)
+            check_port(HOST, port)
         hold(reset=reset)
         if reset:
             forget(database)
@@ -71,19 +70,6 @@ def demo_database() -> Path:
             f"knows, so it only ever writes to {path}. Unset DATABASE_URL and start again."
         )
     return path
-
-
-def check_port(port: int) -> None:
-    """Raise CommandError where nothing can listen on `port` now."""
-    if not 0 < port < 65_536:
-        raise CommandError("--port: Choose a number from 1 to 65535.", returncode=WRONG_USE)
-    try:
-        with socket.socket() as probe:
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # a port just let go of is free
-            probe.bind((HOST, port))
-    except OSError as error:
-        why = error.strerror.lower()
-        raise CommandError(f"The demo cannot listen on port {port}: {why}. Choose another one with --port.") from None
 
 
 def hold(*, reset: bool) -> None:

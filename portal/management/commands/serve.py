@@ -11,7 +11,8 @@ from django.core.management.base import CommandError
 from django.db import DatabaseError, connections
 
 from accounts import journal
-from portal.management.operators import OperatorCommand
+from portal.management.listening import check_port
+from portal.management.operators import WRONG_USE, OperatorCommand
 from portal.production import is_loopback
 from portal.replay import replay
 from portal.server import granian, prefer_throughput
@@ -64,6 +65,9 @@ class Command(OperatorCommand):
         """Replace this process with the server, after gathering the static files where nobody has yet."""
         if settings.DEMO and not is_loopback(host):
             raise CommandError("The demo's passwords are known to everybody, so it listens to this machine alone.")
+        if min(workers, threads) < 1:
+            raise CommandError("--workers, --threads: Choose 1 or more.", returncode=WRONG_USE)
+        check_port(host, port)
         check_vault()
         self.replay_journal()
         if not (settings.STATIC_ROOT / "staticfiles.json").exists():
