@@ -6,7 +6,7 @@ from getpass import getpass
 from typing import Any
 
 from django.core.management.base import CommandError
-from django.db import transaction
+from django.db import DatabaseError, transaction
 from django.views.decorators.debug import sensitive_variables
 
 from accounts import audit
@@ -15,9 +15,13 @@ from portal.management.operators import WRONG_USE, OperatorCommand, named_entity
 from tokens import formats, verification
 from tokens.models import Token
 from tokens.permissions import CATALOGUE
+from tokens.readers import Unreachable
 
 MOST_BYTES = 1_000
 """Read from standard input: several times what a token needs, and no more."""
+
+NOBODY_KNOWS = 3
+"""Exit code where the database does not answer: that is not to be taken for a token that is not good."""
 
 ANSWERS = {
     "malformed": "this is no token of Keyhouse, or it was mistyped.",
@@ -41,7 +45,10 @@ ANSWERS = {
 class Command(OperatorCommand):
     """Decide as the gateway's endpoint does, without a gateway and without counting as use of the token."""
 
-    help = "Reads a token from standard input and says whether it is good. Exit code 0: good, 1: not good."
+    help = (
+        "Reads a token from standard input and says whether it is good. "
+        "Exit code 0: good, 1: not good, 2: asked wrongly, 3: the database does not answer."
+    )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         """Offer what a gateway may bind a decision to. The token itself is no argument: others could see it."""
@@ -51,7 +58,15 @@ class Command(OperatorCommand):
 
     @sensitive_variables()
     def handle(self, *_: str, permission: str, mode: str, entity: str, **__: Any) -> None:
-        """Print the answer; exit with 1 where it is not good."""
+        """Print the answer; exit with 1 where it is not good, with NOBODY_KNOWS where that cannot be told."""
+        try:
+            self._answer(permission, mode, entity)
+        except (Unreachable, DatabaseError) as error:
+            sentence = "The database does not answer, so nobody can say whether the token is good."
+            raise CommandError(sentence, returncode=NOBODY_KNOWS) from error
+
+    @sensitive_variables()
+    def _answer(self, permission: str, mode: str, entity: str) -> None:
         if permission and permission not in CATALOGUE:
             raise CommandError("--permission: There is no such permission.", returncode=WRONG_USE)
         entity = named_entity(entity).entity_id if entity else ""
