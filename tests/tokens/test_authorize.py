@@ -55,7 +55,12 @@ def test_a_good_token_gets_200_and_the_headers_that_identify_it(house, gateway):
     assert house.secret not in str(answer)
 
 
-@pytest.mark.parametrize("method", [*HTTPMethod, "PROPFIND", "get", "X"])
+def test_no_tunnel_is_opened_for_anybody(gateway):
+    """RFC 9110, 9.3.6: what follows a 200 to CONNECT is no answer any more; nobody asks a gateway for that."""
+    assert gateway(REQUEST_METHOD="CONNECT") == NOT_ALLOWED
+
+
+@pytest.mark.parametrize("method", [*sorted(set(HTTPMethod) - {HTTPMethod.CONNECT}), "PROPFIND", "get", "X"])
 def test_every_method_is_the_same_question(gateway, method):
     assert gateway(REQUEST_METHOD=method).status == OK
     assert gateway("nonsense", REQUEST_METHOD=method) == REFUSED

@@ -97,8 +97,8 @@ def answer(environ: dict) -> tuple[str, list[tuple[str, str]]]:
     # A token in a cookie ends up in logs and browsers, as one in an address does: refused even where it is good.
     if fault == _LEAKED or ("HTTP_COOKIE" in environ and _CREDENTIAL.search(unquote(environ["HTTP_COOKIE"]))):
         return UNAUTHORIZED, ASK_FOR_BEARER
-    if fault:
-        return _refuse_question(fault, environ)
+    if fault or environ["REQUEST_METHOD"] == "CONNECT":
+        return _refuse_question(fault or _TUNNEL, environ)
     caller = address_of(environ.get(told_in, "")[:MOST_ADDRESS])
     decision = decide(
         bearer(environ),
@@ -154,6 +154,8 @@ class _Question(NamedTuple):
 
 
 _LEAKED = "it carries a credential"
+_TUNNEL = "its method is CONNECT"
+"""What 200 says to that is no answer but the beginning of a tunnel (RFC 9110, 9.3.6)."""
 
 
 @lru_cache(maxsize=1024)
