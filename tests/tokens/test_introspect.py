@@ -91,6 +91,7 @@ def test_only_post_is_taken(house: House, method):
         ("token=x", {"CONTENT_LENGTH": "x"}),
         ("token=x", {"CONTENT_LENGTH": "9" * 5000}),
         ("token=" + "x" * 5000, {}),
+        ("token=x", {"CONTENT_LENGTH": "500"}),
     ],
 )
 def test_what_is_no_question_is_told_to_be_none(house: House, body, options):
@@ -98,6 +99,11 @@ def test_what_is_no_question_is_told_to_be_none(house: House, body, options):
     status, _, content = introspect(body, gateway=house.gateway_secret, **options)
     assert status == HTTPStatus.BAD_REQUEST
     assert json.loads(content)["error"] == "invalid_request"
+
+
+def test_a_stranger_is_not_told_what_a_question_looks_like():
+    """RFC 7662 2.3: whoever has not proved who asks gets 401, whatever was asked."""
+    assert introspect("", gateway="nonsense", kind="application/json")[0] == HTTPStatus.UNAUTHORIZED
 
 
 def test_a_live_gateway_may_introspect_a_test_token_and_is_told_that_it_is_one(house: House):
@@ -140,5 +146,5 @@ def test_strangers_who_never_end_their_forms_hold_one_thread_and_not_all(house: 
     assert json.loads(ask(house, secret)[2])["active"], "and whoever proves itself is answered"
     form.go_on.set()
     stranger.join()
-    assert said == [HTTPStatus.BAD_REQUEST]
+    assert said == [HTTPStatus.UNAUTHORIZED]
     assert ask(house, "nonsense")[0] == HTTPStatus.OK, "the thread was given back"

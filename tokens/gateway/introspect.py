@@ -30,6 +30,7 @@ _unproved = Lock()
 """Held by the one question of a process whose form is read before anybody knows who asks."""
 
 Answer = tuple[HTTPStatus, list[tuple[str, str]], bytes]
+_UNPROVED: Answer = (HTTPStatus.UNAUTHORIZED, [("WWW-Authenticate", "Bearer")], b"")
 
 
 def application(environ: dict, start_response: Callable) -> Iterable[bytes]:
@@ -52,14 +53,15 @@ def answer(environ: dict) -> Answer:
     gateway = bearer(environ)
     token = _read_by(gateway, environ)
     if token is None:
-        return _invalid("Send one parameter `token` as a form.")
+        is_known = authenticate_gateway(gateway)[0] is not None
+        return _invalid("Send one parameter `token` as a form, with its length.") if is_known else _UNPROVED
     presented = parse(token)
     mode = presented.mode if presented else ""  # the answer tells it
     decision = decide(token, gateway=gateway, mode=mode, kinds=KINDS["api,sdk"])
     if decision and decision.gateway is None and authenticate_gateway(gateway)[0] is None:
         decision = None  # a malformed token was refused before anybody looked at who asks
     if decision is None:
-        return HTTPStatus.UNAUTHORIZED, [("WWW-Authenticate", "Bearer")], b""
+        return _UNPROVED
     asked_by = decision.gateway
     usage.count(decision.token or asked_by, caller="introspection", outcome=decision.reason, gateway=asked_by)
     body = _active(decision) if decision.allowed else INACTIVE
@@ -86,6 +88,8 @@ def _posted_token(environ: dict) -> str | None:
     if not is_form or not (length.isascii() and length.isdecimal()) or len(length) > 4 or int(length) > MOST_BODY:
         return None
     body = environ["wsgi.input"].read(int(length)).decode("latin-1")
+    if len(body) < int(length):
+        return None  # who sent it has gone, and may have wanted to say more
     try:
         tokens = parse_qs(body, keep_blank_values=True, max_num_fields=8).get("token", [])
     except ValueError:
