@@ -117,6 +117,7 @@ def test_a_service_serves_those_whom_keyhouse_names_and_nobody_else(name: str, h
     """S0-11, S0-32, S0-34."""
     _, reads = make_token(house.merchant, permissions=VIEW)
     _, test = make_token(house.merchant, mode="test")
+    unheard_of = ("/entities", f"//entities/{house.sibling.entity_id}/payments/", "/./payments/")
     with service(name, tmp_path, keyhouse=portal.port, credential=house.gateway_secret) as server:
         edge = Edge(server.port, house)
         for path, secret, expected in [
@@ -132,6 +133,7 @@ def test_a_service_serves_those_whom_keyhouse_names_and_nobody_else(name: str, h
             (f"/entities/{house.sibling.entity_id}/payments/", "", FORBIDDEN),
             (f"/entities/{house.sibling.entity_id}/payments/?entity={house.merchant.entity_id}", "", FORBIDDEN),
             ("/entities/mer_0000000000000000&entity=/payments/", "", FORBIDDEN),
+            *((path, "", FORBIDDEN) for path in unheard_of if name == "wsgi_service"),
         ]:
             reply = edge.ask(path, secret, "X-Keyhouse-Entity: spoofed", "X_Keyhouse_Entity: spoofed", method="POST")
             assert reply.status == expected, (path, secret)
