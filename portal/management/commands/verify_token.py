@@ -56,7 +56,6 @@ class Command(OperatorCommand):
         parser.add_argument("--mode", choices=Token.Mode.values, default="")
         parser.add_argument("--entity", default="", help="entity ID of the merchant, or of something below it")
 
-    @sensitive_variables()
     def handle(self, *_: str, permission: str, mode: str, entity: str, **__: Any) -> None:
         """Print the answer; exit with 1 where it is not good, with NOBODY_KNOWS where that cannot be told."""
         try:
