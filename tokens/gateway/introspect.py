@@ -30,7 +30,6 @@ _unproved = Lock()
 """Held by the one question of a process whose form is read before anybody knows who asks."""
 
 Answer = tuple[HTTPStatus, list[tuple[str, str]], bytes]
-_UNPROVED: Answer = (HTTPStatus.UNAUTHORIZED, [("WWW-Authenticate", "Bearer")], b"")
 
 
 def application(environ: dict, start_response: Callable) -> Iterable[bytes]:
@@ -54,14 +53,14 @@ def answer(environ: dict) -> Answer:
     token = _read_by(gateway, environ)
     if token is None:
         is_known = authenticate_gateway(gateway)[0] is not None
-        return _invalid("Send one parameter `token` as a form, with its length.") if is_known else _UNPROVED
+        return _invalid("Send one parameter `token` as a form, with its length.") if is_known else _unproved_caller()
     presented = parse(token)
     mode = presented.mode if presented else ""  # the answer tells it
     decision = decide(token, gateway=gateway, mode=mode, kinds=KINDS["api,sdk"])
     if decision and decision.gateway is None and authenticate_gateway(gateway)[0] is None:
         decision = None  # a malformed token was refused before anybody looked at who asks
     if decision is None:
-        return _UNPROVED
+        return _unproved_caller()
     asked_by = decision.gateway
     usage.count(decision.token or asked_by, caller="introspection", outcome=decision.reason, gateway=asked_by)
     body = _active(decision) if decision.allowed else INACTIVE
@@ -117,5 +116,14 @@ def _active(decision: Decision) -> bytes:
 
 
 def _invalid(sentence: str) -> Answer:
-    problem = {"error": "invalid_request", "error_description": sentence}  # RFC 6749, 5.2
-    return HTTPStatus.BAD_REQUEST, [("Content-Type", "application/json")], json.dumps(problem).encode()
+    return HTTPStatus.BAD_REQUEST, [("Content-Type", "application/json")], _error("invalid_request", sentence)
+
+
+def _unproved_caller() -> Answer:
+    headers = [("Content-Type", "application/json"), ("WWW-Authenticate", "Bearer")]
+    sentence = "Prove who asks with a gateway's credential as bearer."
+    return HTTPStatus.UNAUTHORIZED, headers, _error("invalid_client", sentence)
+
+
+def _error(name: str, sentence: str) -> bytes:
+    return json.dumps({"error": name, "error_description": sentence}).encode()  # RFC 6749, 5.2
